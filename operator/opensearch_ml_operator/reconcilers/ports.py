@@ -1,0 +1,165 @@
+"""What the reconcilers need from outside, as protocols; `opensearch` and `kube` implement them.
+
+Every call has a time limit of its own. Errors are those of `errors.py`, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..models.snapshot import ObjectKey, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class SecretData:
+    """One Secret or ConfigMap, as read: `revision` changes whenever its bytes may have changed."""
+
+    revision: str
+    data: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A remote object: its id and its document as GET or `_search` shows it (never with credentials)."""
+
+    id: str
+    source: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What the health check of a connection found."""
+
+    version: str
+    distribution: str
+    cluster_name: str
+    cluster_uuid: str
+    capabilities: tuple[str, ...]
+    private_addresses_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The answer to a register; `model_id` is there since 2.11."""
+
+    model_id: str
+    task_id: str
+
+
+class MLCommons(Protocol):
+    """The typed calls of one OpenSearch cluster. All raise `MLError`; no POST is ever sent twice."""
+
+    async def server_info(self) -> ServerInfo:
+        """Ask who answers and whether ML Commons is there and may be used."""
+
+    async def create_connector(self, body: Mapping[str, Any]) -> str:
+        """Create a connector and return its id."""
+
+    async def get_connector(self, connector_id: str) -> Hit | None:
+        """Read a connector; None when the server says that there is none."""
+
+    async def delete_connector(self, connector_id: str) -> None:
+        """Ask for deletion; a missing one is no error, and success is no proof."""
+
+    async def create_group(self, body: Mapping[str, Any]) -> str:
+        """Register a model group and return its id."""
+
+    async def get_group(self, group_id: str) -> Hit | None:
+        """Read a model group; None when the server says that there is none."""
+
+    async def update_group(self, group_id: str, body: Mapping[str, Any]) -> None:
+        """Change a model group in place."""
+
+    async def delete_group(self, group_id: str) -> None:
+        """Ask for deletion; a missing one is no error, and success is no proof."""
+
+    async def register_model(self, body: Mapping[str, Any]) -> Registered:
+        """Register a remote model."""
+
+    async def get_model(self, model_id: str) -> Hit | None:
+        """Read a model; None when the server says that there is none."""
+
+    async def update_model(self, model_id: str, body: Mapping[str, Any]) -> None:
+        """Change a model in place; loaded nodes reload their connector when `connector_id` is in the body."""
+
+    async def delete_model(self, model_id: str) -> None:
+        """Ask for deletion; a missing one is no error, and success is no proof."""
+
+    async def deploy_model(self, model_id: str) -> str:
+        """Ask for deployment and return the task id; the answer says nothing about success."""
+
+    async def undeploy_model(self, model_id: str) -> None:
+        """Ask for undeployment; the answer says nothing about success."""
+
+    async def loaded_nodes(self, model_id: str) -> int:
+        """Count the nodes whose memory holds the model (the profile API)."""
+
+    async def get_task(self, task_id: str) -> Mapping[str, Any] | None:
+        """Read a task; None when it is not there."""
+
+    async def search_marker(self, kind: str, marker: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` (connector, group, model) whose description holds exactly this marker."""
+
+    async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
+        """Read through the batch: at most `max_age` seconds old, one `_search` for many objects.
+
+        None only after a GET has confirmed that the object is not there.
+        """
+
+    def forget(self, kind: str, object_id: str) -> None:
+        """Stop reading this object in batches."""
+
+
+class ConnectionPool(Protocol):
+    """The clients of the connections, by key of the connection object."""
+
+    def client(self, key: ObjectKey) -> MLCommons | None:
+        """Return the client, or None before the first reconcile of the connection in this process."""
+
+    def available(self, key: ObjectKey) -> bool:
+        """Whether the last health check succeeded and no call has failed to get through since."""
+
+    def private_addresses_allowed(self, key: ObjectKey) -> bool:
+        """Whether the cluster lets connectors call private addresses, as the last health check saw it."""
+
+
+class StatusStore(Protocol):
+    """Reads and writes our objects in Kubernetes."""
+
+    async def read(self, key: ObjectKey) -> Snapshot | None:
+        """Read the object live; None when it does not exist."""
+
+    async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
+        """Replace the status by compare-and-set on the snapshot's resourceVersion; no request if it is equal.
+
+        Raises StatusConflictError, ObjectGoneError, KubernetesUnavailableError, KubernetesForbiddenError.
+        """
+
+
+class SecretSource(Protocol):
+    """Reads Secrets and ConfigMaps by name; nothing is cached."""
+
+    async def secret(self, namespace: str, name: str) -> SecretData | None:
+        """Read a Secret; None when it does not exist."""
+
+    async def config_map(self, namespace: str, name: str) -> SecretData | None:
+        """Read a ConfigMap; None when it does not exist."""
+
+
+class EventSink(Protocol):
+    """Posts Kubernetes Events, without waiting and without ever failing."""
+
+    def post(self, snapshot: Snapshot, *, kind: str, reason: str, message: str) -> None:
+        """Post an Event about the object; `kind` is Normal or Warning."""
+
+
+class Catalog(Protocol):
+    """The newest known snapshots, and who refers to whom."""
+
+    def get(self, key: ObjectKey) -> Snapshot | None:
+        """Return the newest snapshot, or None when the object is unknown."""
+
+    def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
+        """Return the objects whose spec refers to this one."""
