@@ -2,14 +2,26 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+LOCKS  := requirements.lock requirements-build.lock requirements-dev.lock
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: venv stack lint format test demo crds lock clean
 
 venv: $(VENV)/installed
-$(VENV)/installed: requirements.lock pyproject.toml
+$(VENV)/installed: $(LOCKS) pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --group dev
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(PIP_INSTALL) --require-hashes $(LOCKS:%=-r %)
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
+
+# Versions move only here, by hand: `make lock UPGRADE=--upgrade`. The build backend has a lock of its
+# own because the image builds the wheel without the development tools.
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet $(UPGRADE) --generate-hashes --allow-unsafe \
+	--strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-options
+DEV_GROUP := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")
+
+lock: venv
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --all-build-deps --only-build-deps --output-file requirements-build.lock pyproject.toml
+	$(BIN)/python -c '$(DEV_GROUP)' | $(COMPILE) --constraint requirements.lock --constraint requirements-build.lock \
+		--output-file requirements-dev.lock -
