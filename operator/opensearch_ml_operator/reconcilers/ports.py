@@ -6,8 +6,8 @@ Every call has a time limit of its own. Errors are those of `errors.py`, nothing
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias
 
 from ..models.snapshot import ObjectKey, Snapshot
 
@@ -38,6 +38,27 @@ class ServerInfo:
     cluster_uuid: str
     capabilities: tuple[str, ...]
     private_addresses_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """All that a client needs to know of its connection, resolved; times in seconds.
+
+    Two equal settings make the same client. Credentials stay out of the repr.
+    """
+
+    endpoints: tuple[str, ...]
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca: bytes | None = None
+    """PEM certificates to trust instead of the public ones."""
+    server_name: str | None = None
+    """The name to ask for and verify instead of the endpoint's host."""
+    connect_timeout: float = 5.0
+    read_timeout: float = 10.0
+    max_in_flight: int = 16
+    max_registers: int = 4
+    max_deploys: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +133,19 @@ class MLCommons(Protocol):
         """Stop reading this object in batches."""
 
 
+class Gate(Protocol):
+    """Lets few in at a time and never makes anyone wait: who is refused is woken when there is room."""
+
+    def try_enter(self, owner: ObjectKey, lane: str) -> bool:
+        """Enter, or be parked; at most one owner per lane is inside. True for an owner who is inside already."""
+
+    def leave(self, owner: ObjectKey) -> None:
+        """Leave, or stop being parked, and wake whoever fits now; no error for a stranger."""
+
+
+GateName: TypeAlias = Literal["register", "deploy"]
+
+
 class ConnectionPool(Protocol):
     """The clients of the connections, by key of the connection object."""
 
@@ -123,6 +157,21 @@ class ConnectionPool(Protocol):
 
     def private_addresses_allowed(self, key: ObjectKey) -> bool:
         """Whether the cluster lets connectors call private addresses, as the last health check saw it."""
+
+    def gate(self, key: ObjectKey, name: GateName) -> Gate:
+        """Return the gate that keeps the registers or deploys of this connection few."""
+
+    async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommons:
+        """Return the client with these settings, made anew (and not available yet) if they have changed.
+
+        Raises MLError TLS_FAILED when `ca` holds no certificate.
+        """
+
+    async def drop(self, key: ObjectKey) -> None:
+        """Forget the connection; its client is closed when the calls in flight are done."""
+
+    def report(self, key: ObjectKey, *, healthy: bool, private_addresses_allowed: bool = True) -> None:
+        """Record the result of a health check."""
 
 
 class StatusStore(Protocol):
