@@ -1,0 +1,126 @@
+"""OpenSearchConnection: address, trust, identity and limits of one OpenSearch cluster."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from .common import Model, SecretRef, StatusBase
+from .fields import DataKey, Duration, ObjectName, ShortText
+from .rules import Rule, lasts
+
+Endpoint = Annotated[
+    str,
+    Field(
+        min_length=8,
+        max_length=512,
+        # No user info, no query: a credential in the address would be readable in the spec.
+        pattern=r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$",
+    ),
+]
+
+
+class BasicAuth(Model):
+    """User name and password."""
+
+    secret_ref: SecretRef
+    """Secret with the keys `username` and `password`."""
+
+
+class Auth(Model):
+    """The identity the operator uses at the cluster."""
+
+    basic: BasicAuth | None = None
+    """HTTP basic authentication."""
+
+
+class CARef(Model):
+    """Where the certificate of the authority is."""
+
+    kind: Literal["Secret", "ConfigMap"]
+    """Kind of the object that holds the certificate."""
+    name: ObjectName
+    """Name of the object, in the same namespace."""
+    key: DataKey = "ca.crt"
+    """Key with the PEM certificates."""
+
+
+class TLS(Model):
+    """How the cluster's certificate is verified. Plain https uses the system's authorities."""
+
+    ca_ref: CARef | None = None
+    """Certificate authority that signed the cluster's certificate."""
+    server_name: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """Name expected in the certificate, when it is not the host of the endpoint."""
+
+
+class Timeout(Model):
+    """How long the operator waits."""
+
+    connect: Duration = "5s"
+    """For a connection; between 100ms and 1m."""
+    read: Duration = "10s"
+    """For an answer; between 1s and 5m."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (lasts("connect", "100ms", "1m"), lasts("read", "1s", "5m"))
+
+
+class Limits(Model):
+    """How much the operator asks of the cluster at once."""
+
+    max_in_flight: Annotated[int, Field(ge=1, le=64)] = 16
+    """Requests in flight."""
+    max_registers: Annotated[int, Field(ge=1, le=8)] = 4
+    """Registrations in flight; beyond 10 the server refuses and leaves rubbish behind."""
+    max_deploys: Annotated[int, Field(ge=1, le=8)] = 4
+    """Deployments in flight; beyond 10 the server refuses and leaves rubbish behind."""
+
+
+class OpenSearchConnectionSpec(Model):
+    """How to reach an OpenSearch cluster."""
+
+    endpoints: Annotated[list[Endpoint], Field(min_length=1, max_length=16)]
+    """http or https addresses of the cluster, tried in turn when one cannot be reached."""
+    auth: Auth | None = None
+    """The identity the operator uses; absent for a cluster without the Security plugin."""
+    tls: TLS | None = None
+    """How the cluster's certificate is verified."""
+    timeout: Timeout = Timeout()
+    """How long the operator waits."""
+    limits: Limits = Limits()
+    """How much the operator asks of the cluster at once."""
+    health_interval: Duration = "30s"
+    """How often the cluster's health is checked; between 5s and 1h."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (lasts("healthInterval", "5s", "1h"),)
+
+
+class UsedBy(Model):
+    """Objects that refer to the connection, by kind."""
+
+    connectors: Annotated[int, Field(ge=0)] = 0
+    """Number of MLConnectors."""
+    models: Annotated[int, Field(ge=0)] = 0
+    """Number of RemoteModels."""
+    groups: Annotated[int, Field(ge=0)] = 0
+    """Number of MLModelGroups."""
+
+
+class OpenSearchConnectionStatus(StatusBase):
+    """What the last health check found."""
+
+    version: ShortText | None = None
+    """Version of the cluster."""
+    distribution: ShortText | None = None
+    """Distribution of the cluster, `opensearch` as a rule."""
+    cluster_name: ShortText | None = None
+    """Name of the cluster."""
+    cluster_uuid: Annotated[ShortText | None, Field(alias="clusterUUID")] = None
+    """Identity of the cluster."""
+    endpoint: ShortText | None = None
+    """The first endpoint of the spec, for display."""
+    capabilities: Annotated[list[ShortText], Field(max_length=32)] = Field(default_factory=list)
+    """What this cluster can do that not every supported version can."""
+    used_by: UsedBy | None = None
+    """Objects that refer to the connection."""
