@@ -1,0 +1,1 @@
+"""The border to Kubernetes: status, Secrets, Events, Leases. Nothing else imports the client library."""

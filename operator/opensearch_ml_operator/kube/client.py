@@ -1,0 +1,142 @@
+"""One bounded HTTP client to the API server; every failure becomes an error of `errors.py`.
+
+Built on the REST layer of `kubernetes.aio` alone: its typed APIs import hundreds of model modules, which
+would be a third of the operator's memory.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+
+from .. import __version__
+from ..constants import NAME
+from ..errors import KubernetesUnavailableError, ObjectGoneError
+from .answers import refusal
+from .targets import Target
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+CONNECTIONS: Final = 32
+TIMEOUT: Final = 30.0
+CONNECT_TIMEOUT: Final = 5.0
+
+Observer = Callable[[str, Target, int, float], None]
+"""Called after each request: HTTP method, target, status (0 = no answer), seconds."""
+
+
+class KubeClient:
+    """Sends single requests: no retries, no caching. Made by `login.connect`, closed with `aclose`."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        configuration.connection_pool_maxsize = CONNECTIONS
+        # As kopf does: proxies and .netrc of the environment are not for the API server.
+        configuration.client_session_kwargs = {"trust_env": False}
+        self._configuration = configuration
+        self._rest = RESTClientObject(configuration)
+        self._observer = observer
+        self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; requests in flight fail."""
+        await self._rest.close()
+
+    async def read(self, target: Target) -> dict[str, Any] | None:
+        """GET one object; None when the API server says that it does not exist."""
+        try:
+            return await self.request("GET", target)
+        except ObjectGoneError:
+            return None
+
+    async def request(
+        self,
+        method: str,
+        target: Target,
+        body: Mapping[str, Any] | None = None,
+        *,
+        content_type: str = JSON,
+        accept: str = JSON,
+        query: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - the HTTP library ends the request; nothing is left behind
+    ) -> dict[str, Any]:
+        """Send one request and return the JSON object of the answer; `timeout` in seconds covers all of it.
+
+        Raises ObjectGoneError (404), StatusConflictError (409), KubernetesForbiddenError (401, 403),
+        KubernetesUnavailableError (no answer, 410, 429, 5xx), OperatorError (anything else: a bug of ours).
+        After KubernetesUnavailableError it is unknown whether a write has happened.
+        """
+        started, status = self._clock(), 0
+        try:
+            status, headers, data = await self._send(
+                method, target, body, content_type, accept, query, timeout
+            )
+        finally:
+            if self._observer is not None:
+                self._observer(method, target, status, self._clock() - started)
+        if not 200 <= status < 300:  # noqa: PLR2004 - the 2xx class
+            raise refusal(target.describe(method), status, headers, data)
+        return _parse(target.describe(method), data)
+
+    async def _send(
+        self,
+        method: str,
+        target: Target,
+        body: Mapping[str, Any] | None,
+        content_type: str,
+        accept: str,
+        query: Mapping[str, str] | None,
+        seconds: float,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        url = self._configuration.host + target.path
+        if query:
+            url += f"?{urlencode(query)}"
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": f"{NAME}/{__version__}"}
+        limit = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT)
+        try:
+            headers.update(await self._authorization())
+            response = await self._rest.request(
+                method, url, headers=headers, body=body, _request_timeout=limit
+            )
+            return response.status, response.headers, await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            # Only the type: the texts of the HTTP library hold addresses and parts of answers.
+            raise KubernetesUnavailableError(
+                f"{target.describe(method)}: no answer from the API server ({type(error).__name__})"
+            ) from None
+
+    async def _authorization(self) -> dict[str, str]:
+        bearer = (await self._configuration.auth_settings()).get("BearerToken")
+        token = bearer["value"] if bearer else None
+        return {"Authorization": token} if token else {}
+
+
+def _parse(call: str, data: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise KubernetesUnavailableError(f"{call}: the answer of the API server cannot be read")
+    return document
