@@ -96,7 +96,7 @@ class OpenSearchConnectionSpec(Model):
     rules: ClassVar[tuple[Rule, ...]] = (lasts("healthInterval", "5s", "1h"),)
 
 
-class UsedBy(Model):
+class ConnectionUsers(Model):
     """Objects that refer to the connection, by kind."""
 
     connectors: Annotated[int, Field(ge=0)] = 0
@@ -122,5 +122,5 @@ class OpenSearchConnectionStatus(StatusBase):
     """The first endpoint of the spec, for display."""
     capabilities: Annotated[list[ShortText], Field(max_length=32)] = Field(default_factory=list)
     """What this cluster can do that not every supported version can."""
-    used_by: UsedBy | None = None
+    used_by: ConnectionUsers | None = None
     """Objects that refer to the connection."""
