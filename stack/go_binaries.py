@@ -1,0 +1,87 @@
+"""Recipes of the servers and commands that are built from Go modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stack import versions
+from stack.cache import Recipe, Workshop
+from stack.toolchain import GO
+
+MODULES = Path(__file__).parent / "go"
+
+
+def go_recipe(name: str, version: str, *, effort: str, variables: dict[str, str]) -> Recipe:
+    """Return the recipe of the module stack/go/NAME: the programs of its `tool` lines, in the entry's folder.
+
+    `variables` are Go string variables set by the linker: how these programs learn their own version.
+    """
+    module = MODULES / name
+    flags = " ".join(["-s -w", *(f"-X {variable}={value}" for variable, value in variables.items())])
+    inputs = "\n".join([(module / "go.mod").read_text(), (module / "go.sum").read_text(), flags])
+
+    def build(workshop: Workshop) -> None:
+        command: list[str | Path] = [
+            workshop.tools[GO],
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            "-mod=readonly",
+            "-ldflags",
+            flags,
+        ]
+        for package in tool_packages((module / "go.mod").read_text()):
+            program = workshop.folder / program_name(package)
+            workshop.run(
+                [*command, "-o", program, package],
+                module,
+                {"CGO_ENABLED": "0", "GOTMPDIR": str(workshop.scratch)},
+            )
+
+    return Recipe(name, version, inputs, effort, (GO,), build)
+
+
+def tool_packages(go_mod: str) -> list[str]:
+    """Return the packages that a go.mod names as tools."""
+    packages: list[str] = []
+    in_block = False
+    for line in go_mod.splitlines():
+        words = line.split()
+        if words == ["tool", "("]:
+            in_block = True
+        elif words == [")"]:
+            in_block = False
+        elif words and (in_block or words[0] == "tool"):
+            packages.append(words[-1])
+    return packages
+
+
+def program_name(package: str) -> str:
+    """Return the file name of a package's program; etcd's package is the root of its module, `server/v3`."""
+    return "etcd" if package.startswith("go.etcd.io/") else package.rsplit("/", 1)[-1]
+
+
+def etcd() -> Recipe:
+    """Return the recipe of etcd."""
+    return go_recipe("etcd", versions.ETCD, effort="under a minute", variables={})
+
+
+def kubernetes() -> Recipe:
+    """Return the recipe of kube-apiserver and kube-controller-manager.
+
+    Without the version variables both kubectl and Helm refuse the server.
+    """
+    major, minor, _ = versions.KUBERNETES.split(".")
+    prefix = "k8s.io/component-base/version.git"
+    variables = {
+        f"{prefix}Version": f"v{versions.KUBERNETES}",
+        f"{prefix}Major": major,
+        f"{prefix}Minor": minor,
+    }
+    return go_recipe("kubernetes", versions.KUBERNETES, effort="about 6 minutes", variables=variables)
+
+
+def helm() -> Recipe:
+    """Return the recipe of the Helm command."""
+    variables = {"helm.sh/helm/v4/internal/version.version": f"v{versions.HELM}"}
+    return go_recipe("helm", versions.HELM, effort="about 3 minutes", variables=variables)

@@ -1,0 +1,239 @@
+"""One OpenSearch node with ML Commons, in a folder of its own, or one that the environment names."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import httpx
+
+from stack import versions
+from stack.certificates import Authority
+from stack.ports import Ports
+from stack.process import Processes
+from stack.server import Server, ServerError
+
+READY_SECONDS = 120.0
+HEAP = "512m"
+ADMIN = "admin"
+NODE = "node"
+# The model server of the stack; a test that needs more sets it through the API and sets it back to null.
+TRUSTED_ENDPOINTS = (r"^http://127\.0\.0\.1:.*$", r"^https?://localhost:.*$")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSearch:
+    """An OpenSearch that answers. `username` and `password` are the administrator's, None without Security.
+
+    A server given by the environment has no `server`: it is not ours to stop.
+    """
+
+    version: str
+    url: str
+    username: str | None
+    password: str | None
+    ca_file: Path | None
+    server: Server | None
+
+    def client(self, username: str | None = None, password: str | None = None) -> httpx.Client:
+        """Return an HTTP client, the administrator's unless another user is named. The caller closes it."""
+        user = (username, password) if username is not None else (self.username, self.password)
+        return httpx.Client(
+            base_url=self.url,
+            auth=(user[0], user[1]) if user[0] is not None and user[1] is not None else None,
+            verify=ssl.create_default_context(cafile=self.ca_file)
+            if self.url.startswith("https:")
+            else False,
+            trust_env=False,
+            timeout=30,
+        )
+
+    @property
+    def log_file(self) -> Path | None:
+        """The node's log, None for a given server."""
+        return self.server.log_file if self.server is not None else None
+
+    def start(self) -> None:
+        """Start the stopped node again, with its data and at its address; return when it answers."""
+        self._own().start()
+
+    def stop(self, *, seconds: float = 20) -> None:
+        """Stop the node; its data stays. 0 seconds is a crash."""
+        self._own().stop(seconds=seconds)
+
+    def pause(self) -> None:
+        """Freeze the node: it keeps its connections and answers nothing."""
+        self._own().pause()
+
+    def resume(self) -> None:
+        """Let a paused node go on."""
+        self._own().resume()
+
+    def create_user(self, name: str, password: str, role_name: str, role: Mapping[str, Any]) -> None:
+        """Make a user with one role (the body of Security's REST API), or replace both.
+
+        Raises httpx.HTTPStatusError when Security refuses.
+        """
+        calls: list[tuple[str, dict[str, Any]]] = [
+            (f"roles/{role_name}", dict(role)),
+            (f"internalusers/{name}", {"password": password}),
+            (f"rolesmapping/{role_name}", {"users": [name]}),
+        ]
+        with self.client() as client:
+            for path, body in calls:
+                client.put(f"/_plugins/_security/api/{path}", json=body).raise_for_status()
+
+    def _own(self) -> Server:
+        if self.server is None:
+            raise ServerError(f"{self.url} was given by the environment: it is not ours to stop or start")
+        return self.server
+
+
+def given_opensearch(version: str, environ: Mapping[str, str]) -> OpenSearch | None:
+    """Return the server that OPENSEARCH_<VERSION>_URL (_USERNAME, _PASSWORD, _CA) names, None without it."""
+    prefix = f"OPENSEARCH_{version.replace('.', '_')}_"
+    url = environ.get(f"{prefix}URL")
+    if not url:
+        return None
+    ca_file = environ.get(f"{prefix}CA")
+    return OpenSearch(
+        version,
+        url.rstrip("/"),
+        environ.get(f"{prefix}USERNAME"),
+        environ.get(f"{prefix}PASSWORD"),
+        Path(ca_file) if ca_file else None,
+        server=None,
+    )
+
+
+def node_settings(version: str, *, http_port: int, transport_port: int) -> dict[str, Any]:
+    """Return the content of opensearch.yml."""
+    settings: dict[str, Any] = {
+        "cluster.name": "local-stack",
+        "discovery.type": "single-node",
+        "network.host": "127.0.0.1",
+        "http.port": http_port,
+        "transport.port": transport_port,
+        # A laptop's disk is often fuller than a server may be.
+        "cluster.routing.allocation.disk.threshold_enabled": False,
+        "plugins.ml_commons.only_run_on_ml_node": False,
+        "plugins.ml_commons.connector.private_ip_enabled": True,
+        "plugins.ml_commons.trusted_connector_endpoints_regex": list(TRUSTED_ENDPOINTS),
+    }
+    if version == versions.OPENSEARCH_2:
+        settings |= _security_settings()
+    return settings
+
+
+def _security_settings() -> dict[str, Any]:
+    prefix = "plugins.security"
+    settings: dict[str, Any] = {
+        f"{prefix}.allow_default_init_securityindex": True,
+        f"{prefix}.nodes_dn": [f"CN={NODE}"],
+        f"{prefix}.restapi.roles_enabled": ["all_access", "security_rest_api_access"],
+        f"{prefix}.system_indices.enabled": True,
+        f"{prefix}.system_indices.indices": [".plugins-ml-*"],
+        f"{prefix}.ssl.transport.enforce_hostname_verification": False,
+        f"{prefix}.ssl.http.enabled": True,
+        "plugins.ml_commons.connector_access_control_enabled": True,
+        "plugins.ml_commons.model_access_control_enabled": True,
+    }
+    for layer in ("transport", "http"):
+        settings[f"{prefix}.ssl.{layer}.pemcert_filepath"] = f"{NODE}.crt"
+        settings[f"{prefix}.ssl.{layer}.pemkey_filepath"] = f"{NODE}.key"
+        settings[f"{prefix}.ssl.{layer}.pemtrustedcas_filepath"] = "ca.crt"
+    return settings
+
+
+def render_settings(settings: Mapping[str, Any]) -> str:
+    """Return settings as the text of a YAML file: one JSON value a line, which is YAML too."""
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
+
+
+def start_opensearch(
+    version: str,
+    folder: Path,
+    home: Path,
+    java: Path,
+    processes: Processes,
+    ports: Ports,
+    environ: Mapping[str, str],
+) -> OpenSearch:
+    """Start a node of a release from its built home, and wait until it answers.
+
+    2.19.1 has Security: TLS by a certificate authority of its own, and an administrator with a random
+    password. Raises ServerError when the node is not ready in time.
+    """
+    config, temporary = folder / "config", folder / "tmp"
+    config.mkdir(parents=True)
+    temporary.mkdir()
+    for part in ("modules", "plugins"):
+        (folder / part).symlink_to(home / part)
+    http_port = ports.take()
+    settings = node_settings(version, http_port=http_port, transport_port=ports.take())
+    (config / "opensearch.yml").write_text(render_settings(settings))
+    secure = version == versions.OPENSEARCH_2
+    password = secrets.token_urlsafe(18) if secure else None
+    ca_file = _write_security(config, home, password) if password is not None else None
+    command: list[str | Path] = [
+        java,
+        f"-Xms{HEAP}",
+        f"-Xmx{HEAP}",
+        "-XX:-UsePerfData",  # it writes outside the run's folder
+        f"-Djava.io.tmpdir={temporary}",
+        f"-Dlog4j2.configurationFile={Path(__file__).parent / 'opensearch' / 'log4j2.properties'}",
+        "-cp",
+        f"{home / 'launcher'}:{home / 'lib'}/*",
+        "Launcher",
+        folder,
+    ]
+    node: OpenSearch
+
+    def is_ready() -> bool:
+        return _answers(node)
+
+    name = f"opensearch-{version}"
+    log_file = folder / f"{name}.log"
+    server = Server(
+        processes,
+        name,
+        command,
+        log_file,
+        env=environ,
+        ready=is_ready,
+        ready_seconds=READY_SECONDS,
+        cwd=folder,
+    )
+    url = f"{'https' if secure else 'http'}://127.0.0.1:{http_port}"
+    node = OpenSearch(version, url, ADMIN if secure else None, password, ca_file, server)
+    server.start()
+    return node
+
+
+def _write_security(config: Path, home: Path, password: str) -> Path:
+    """Write the certificates and Security's own configuration with one user; return the CA's certificate."""
+    authority = Authority.create(config)
+    authority.issue(NODE)
+    shutil.copytree(home / "plugins" / "opensearch-security" / "config", config / "opensearch-security")
+    password_hash = bcrypt.hashpw(password.encode(), bcrypt.gensalt(prefix=b"2a")).decode()
+    users = {
+        "_meta": {"type": "internalusers", "config_version": 2},
+        ADMIN: {"hash": password_hash, "reserved": True, "backend_roles": ["admin"]},
+    }
+    (config / "opensearch-security" / "internal_users.yml").write_text(render_settings(users))
+    return authority.ca_file
+
+
+def _answers(node: OpenSearch) -> bool:
+    with node.client() as client:
+        try:
+            return client.get("/_cluster/health", params={"wait_for_status": "yellow"}).is_success
+        except httpx.TransportError:
+            return False
