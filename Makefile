@@ -25,3 +25,7 @@ lock: venv
 	$(COMPILE) --all-build-deps --only-build-deps --output-file requirements-build.lock pyproject.toml
 	$(BIN)/python -c '$(DEV_GROUP)' | $(COMPILE) --constraint requirements.lock --constraint requirements-build.lock \
 		--output-file requirements-dev.lock -
+
+# The chart has a copy of its own because Helm packs only what lies in its folder.
+crds: venv
+	$(BIN)/python -m opensearch_ml_operator.crdgen crds deploy/chart/crds-src --reference docs/reference/kinds.md

@@ -118,7 +118,7 @@ class Access(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             cel=(
-                "self.mode == 'restricted' || ((!has(self.backendRoles) || size(self.backendRoles) == 0)"
+                'self.mode == "restricted" || ((!has(self.backendRoles) || size(self.backendRoles) == 0)'
                 " && !self.addAllBackendRoles)"
             ),
             message="backendRoles and addAllBackendRoles are only for mode restricted",
@@ -129,7 +129,7 @@ class Access(Model):
         ),
         Rule(
             cel=(
-                "self.mode != 'restricted' || (has(self.backendRoles) && size(self.backendRoles) > 0)"
+                'self.mode != "restricted" || (has(self.backendRoles) && size(self.backendRoles) > 0)'
                 " != self.addAllBackendRoles"
             ),
             message="mode restricted needs either backendRoles or addAllBackendRoles",
@@ -169,6 +169,8 @@ class Pending(Model):
     """Revision of the object that is being made; part of its marker in OpenSearch."""
     attempt: Annotated[int, Field(ge=0)]
     """How often it was tried."""
+    hash: ShortText | None = None
+    """Hash of the request that it announces; no value and no hash of a credential."""
     holder: ShortText
     """The operator process that announced it."""
     started_at: Timestamp

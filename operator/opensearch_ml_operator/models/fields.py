@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-Duration = Annotated[
-    str, Field(pattern=r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h))+$", max_length=32, examples=["1m30s"])
-]
+DURATION_PATTERN: Final = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h))+$"
+WHOLE_SECONDS_PATTERN: Final = r"^([0-9]{1,5}(s|m|h))+$"
+
+Duration = Annotated[str, Field(pattern=DURATION_PATTERN, max_length=32)]
 """A Go-style duration; five digits per part keep it far from overflow in the API server's `duration()`."""
 
-WholeSeconds = Annotated[str, Field(pattern=r"^([0-9]{1,5}(s|m|h))+$", max_length=32)]
+WholeSeconds = Annotated[str, Field(pattern=WHOLE_SECONDS_PATTERN, max_length=32)]
 """A duration for a server that knows no fractions of a second."""
 
 ObjectName = Annotated[

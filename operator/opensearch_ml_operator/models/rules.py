@@ -94,12 +94,12 @@ def lasts(field: str, least: str, most: str | None = None, *, or_zero: bool = Fa
         inside = seconds(least) <= value and (most is None or value <= seconds(most))
         return inside or (or_zero and value == 0)
 
-    bounds = f"duration(self.{field}) >= duration('{least}')"
+    bounds = f'duration(self.{field}) >= duration("{least}")'
     words = f"{field} must be at least {least}"
     if most is not None:
-        bounds += f" && duration(self.{field}) <= duration('{most}')"
+        bounds += f' && duration(self.{field}) <= duration("{most}")'
         words = f"{field} must be between {least} and {most}"
     if or_zero:
-        bounds = f"duration(self.{field}) == duration('0s') || ({bounds})"
+        bounds = f'duration(self.{field}) == duration("0s") || {bounds}'
         words += ", or 0s for never"
     return Rule(cel=f"!has(self.{field}) || {bounds}", message=words, field=field, holds=holds)
