@@ -14,7 +14,7 @@ COPY operator operator
 # read-only file system compiles them again, which takes twice the time and twice the memory.
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
  && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --no-deps dist/*.whl \
- && PYTHONDONTWRITEBYTECODE= /opt/venv/bin/python -P -c "import opensearch_ml_operator.__main__"
+ && PYTHONDONTWRITEBYTECODE='' /opt/venv/bin/python -P -c "import opensearch_ml_operator.__main__"
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="opensearch-ml-operator" \
