@@ -121,7 +121,7 @@ class MLCommons(Protocol):
         """Read a task; None when it is not there."""
 
     async def search_marker(self, kind: str, marker: str) -> tuple[Hit, ...]:
-        """Find the objects of `kind` (connector, group, model) whose description holds exactly this marker."""
+        """Find the objects of `kind` (connector, group, model) whose description holds this very marker."""
 
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         """Read through the batch: at most `max_age` seconds old, one `_search` for many objects.
@@ -137,7 +137,7 @@ class Gate(Protocol):
     """Lets few in at a time and never makes anyone wait: who is refused is woken when there is room."""
 
     def try_enter(self, owner: ObjectKey, lane: str) -> bool:
-        """Enter, or be parked; at most one owner per lane is inside. True for an owner who is inside already."""
+        """Enter (True, also for an owner who is inside already), or be parked; one owner per lane at most."""
 
     def leave(self, owner: ObjectKey) -> None:
         """Leave, or stop being parked, and wake whoever fits now; no error for a stranger."""
@@ -146,8 +146,48 @@ class Gate(Protocol):
 GateName: TypeAlias = Literal["register", "deploy"]
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """Everything that a client is made of; times in seconds."""
+
+    endpoints: tuple[str, ...]
+    revision: str
+    """Changes whenever the Secrets behind it may have changed."""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca: bytes | None = None
+    server_name: str | None = None
+    connect_timeout: float = 5.0
+    read_timeout: float = 10.0
+    max_in_flight: int = 16
+    max_registers: int = 4
+    max_deploys: int = 4
+
+
+class Gate(Protocol):
+    """Bounds what the server does at once, without ever blocking a worker."""
+
+    def try_enter(self, owner: ObjectKey, lane: str) -> bool:
+        """Enter, or be parked: False. At most one owner a lane; a parked owner is woken when it may try again."""
+
+    def leave(self, owner: ObjectKey) -> None:
+        """Make room, or withdraw; an owner that is not inside is no error."""
+
+
 class ConnectionPool(Protocol):
     """The clients of the connections, by key of the connection object."""
+
+    def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommons:
+        """Return the client for these settings; a new one only when they have changed."""
+
+    def drop(self, key: ObjectKey) -> None:
+        """Close and forget the client."""
+
+    def report(self, key: ObjectKey, info: ServerInfo | None) -> None:
+        """Take note of a health check: what it found, or None when it failed."""
+
+    def gate(self, key: ObjectKey, operation: Literal["register", "deploy"]) -> Gate:
+        """Return the connection's gate for this kind of work."""
 
     def client(self, key: ObjectKey) -> MLCommons | None:
         """Return the client, or None before the first reconcile of the connection in this process."""

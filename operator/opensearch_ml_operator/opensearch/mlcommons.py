@@ -1,0 +1,170 @@
+"""The typed calls of ML Commons: the port `MLCommons` over one transport.
+
+Each method is one request. What a DELETE answers proves nothing: 404 is said for objects that are still there
+(red index), 200 for what was never there; only a GET's 404 counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import MLCode, MLError
+from ..reconcilers.ports import Hit, Registered, ServerInfo
+from . import searches, server
+from .observations import Observations
+from .operations import Operation
+from .paths import BASE, COLLECTIONS, segment
+from .schemas import (
+    ConnectorCreated,
+    DeployStarted,
+    Document,
+    GroupCreated,
+    ModelRegistered,
+    Profile,
+    Task,
+    read,
+)
+from .transport import Transport
+
+
+class MLCommonsClient:
+    """One cluster's API; raises MLError only. `observations` must read through this same client."""
+
+    def __init__(self, transport: Transport, observations: Observations) -> None:
+        self._transport = transport
+        self._observations = observations
+
+    async def server_info(self) -> ServerInfo:
+        """Ask who answers and whether ML Commons is there and may be used: three requests."""
+        return await server.inspect(self._transport)
+
+    async def create_connector(self, body: Mapping[str, Any]) -> str:
+        """Create a connector and return its id (TransportCreateConnectorAction)."""
+        operation = Operation.CREATE_CONNECTOR
+        answer = await self._transport.call(operation, "POST", f"{BASE}/connectors/_create", body)
+        return read(ConnectorCreated, answer, doing=operation).connector_id
+
+    async def get_connector(self, connector_id: str) -> Hit | None:
+        """Read a connector, never with its credential; None when the server says that there is none."""
+        return await get(self._transport, "connector", connector_id)
+
+    async def delete_connector(self, connector_id: str) -> None:
+        """Ask for deletion; IN_USE may be a stranger's fault, its ids are to be compared one by one."""
+        await self._delete("connector", connector_id, Operation.DELETE_CONNECTOR)
+
+    async def create_group(self, body: Mapping[str, Any]) -> str:
+        """Register a model group and return its id; NAME_TAKEN carries the id of who has the name."""
+        operation = Operation.CREATE_GROUP
+        answer = await self._transport.call(operation, "POST", f"{BASE}/model_groups/_register", body)
+        return read(GroupCreated, answer, doing=operation).model_group_id
+
+    async def get_group(self, group_id: str) -> Hit | None:
+        """Read a model group; None when the server says that there is none."""
+        return await get(self._transport, "group", group_id)
+
+    async def update_group(self, group_id: str, body: Mapping[str, Any]) -> None:
+        """Change a model group in place; an empty description is ignored by the server."""
+        await self._update("group", group_id, Operation.UPDATE_GROUP, body)
+
+    async def delete_group(self, group_id: str) -> None:
+        """Ask for deletion; IN_USE while models are in the group."""
+        await self._delete("group", group_id, Operation.DELETE_GROUP)
+
+    async def register_model(self, body: Mapping[str, Any]) -> Registered:
+        """Register a remote model; synchronous for remote models since 2.11 (MLModelManager)."""
+        operation = Operation.REGISTER_MODEL
+        answer = await self._transport.call(operation, "POST", f"{BASE}/models/_register", body)
+        registered = read(ModelRegistered, answer, doing=operation)
+        return Registered(model_id=registered.model_id, task_id=registered.task_id)
+
+    async def get_model(self, model_id: str) -> Hit | None:
+        """Read a model; None when the server says that there is none."""
+        return await get(self._transport, "model", model_id)
+
+    async def update_model(self, model_id: str, body: Mapping[str, Any]) -> None:
+        """Change a model in place; the server does not check that a new `connector_id` exists."""
+        await self._update("model", model_id, Operation.UPDATE_MODEL, body)
+
+    async def delete_model(self, model_id: str) -> None:
+        """Ask for deletion; BUSY while the model is deployed or deploying."""
+        await self._delete("model", model_id, Operation.DELETE_MODEL)
+
+    async def deploy_model(self, model_id: str) -> str:
+        """Ask for deployment and return the task id; an AMBIGUOUS 429 may still deploy."""
+        operation = Operation.DEPLOY_MODEL
+        with self._writing("model", model_id):
+            path = f"{COLLECTIONS['model'].item(model_id)}/_deploy"
+            answer = await self._transport.call(operation, "POST", path)
+        return read(DeployStarted, answer, doing=operation).task_id
+
+    async def undeploy_model(self, model_id: str) -> None:
+        """Ask for undeployment; takes 2 s on 3.6 for a model that has served, and does not always stick."""
+        with self._writing("model", model_id):
+            path = f"{COLLECTIONS['model'].item(model_id)}/_undeploy"
+            await self._transport.call(Operation.UNDEPLOY_MODEL, "POST", path)
+
+    async def loaded_nodes(self, model_id: str) -> int:
+        """Count the nodes that have a predictor for the model; what a failed deploy leaves is none."""
+        operation = Operation.PROFILE_MODEL
+        path = f"{BASE}/profile/models/{segment(model_id)}?view=model"
+        profile = read(Profile, await self._transport.call(operation, "GET", path), doing=operation)
+        model = profile.models.get(model_id)
+        return sum(node.predictor is not None for node in model.nodes.values()) if model else 0
+
+    async def get_task(self, task_id: str) -> Mapping[str, Any] | None:
+        """Read a task; None when it is not there. One of a node that died stays as it was for ever."""
+        try:
+            answer = await self._transport.call(Operation.GET_TASK, "GET", f"{BASE}/tasks/{segment(task_id)}")
+        except MLError as error:
+            if error.code is MLCode.NOT_FOUND:
+                return None
+            raise
+        read(Task, answer, doing=Operation.GET_TASK)
+        return dict(answer)
+
+    async def search_marker(self, kind: str, marker: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` whose description holds exactly this marker; at most 100."""
+        return await searches.by_marker(self._transport, kind, marker)
+
+    async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
+        """Read through the batch; on 2.19 a write by someone else may be seen a second later."""
+        return await self._observations.observe(kind, object_id, max_age=max_age)
+
+    def forget(self, kind: str, object_id: str) -> None:
+        """Stop reading this object in batches."""
+        self._observations.forget(kind, object_id)
+
+    async def _update(self, kind: str, object_id: str, operation: Operation, body: Mapping[str, Any]) -> None:
+        with self._writing(kind, object_id):
+            await self._transport.call(operation, "PUT", COLLECTIONS[kind].item(object_id), body)
+
+    async def _delete(self, kind: str, object_id: str, operation: Operation) -> None:
+        with self._writing(kind, object_id):
+            try:
+                await self._transport.call(operation, "DELETE", COLLECTIONS[kind].item(object_id))
+            except MLError as error:
+                if error.code is not MLCode.NOT_FOUND:
+                    raise
+
+    @contextmanager
+    def _writing(self, kind: str, object_id: str) -> Iterator[None]:
+        """Whatever comes of the write, what was read before its end says nothing any more."""
+        try:
+            yield
+        finally:
+            self._observations.invalidate(kind, object_id)
+
+
+async def get(transport: Transport, kind: str, object_id: str) -> Hit | None:
+    """Read one object by id, always current; None when the server says that there is none."""
+    collection = COLLECTIONS[kind]
+    try:
+        answer = await transport.call(collection.get, "GET", collection.item(object_id))
+    except MLError as error:
+        if error.code is MLCode.NOT_FOUND:
+            return None
+        raise
+    read(Document, answer, doing=collection.get)
+    return Hit(object_id, answer)

@@ -1,0 +1,121 @@
+"""Batched reads: objects at rest cost one search for hundreds of them, not one request each.
+
+An object is remembered from the first time it is asked for. When what is known of it is too old, one search
+reads it together with every other remembered object of its kind that is past half of its own age limit. There
+is one such search per kind at a time: who asks meanwhile waits, and is served by it or is part of the next.
+
+A search by ids is as fresh as a GET, except that 2.x shows a document's *change* up to a second late: so
+after a write of our own the object is read by GET for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, TypeAlias
+
+from ..errors import MLError
+from ..reconcilers.ports import Hit
+
+PAGE: Final = 500
+SETTLE_SECONDS: Final = 5.0
+"""How long after an own write search is not trusted: 2.19 was seen to be late by 1.0 s at most."""
+
+Search: TypeAlias = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Hit]]]
+"""Reads the objects of a kind with these ids; raises MLError."""
+
+Get: TypeAlias = Callable[[str, str], Awaitable[Hit | None]]
+"""Reads one object; None is proof of absence. Raises MLError."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One remembered object; `hit` is as old as the start of the request that read it."""
+
+    max_age: float
+    hit: Hit | None = None
+    read_at: float = float("-inf")
+    written_at: float = float("-inf")
+
+    def known(self, *, since: float) -> bool:
+        return self.hit is not None and self.read_at >= since
+
+    def due(self, now: float) -> bool:
+        """Whether a search that is made anyway should read this object too."""
+        return now - self.read_at > self.max_age / 2 and now - self.written_at > SETTLE_SECONDS
+
+    def store(self, hit: Hit | None, *, read_at: float) -> None:
+        """Keep a result, unless the object was written to after its request began."""
+        if self.written_at < read_at:
+            self.hit = hit
+            self.read_at = read_at
+
+
+@dataclass(slots=True)
+class _Kind:
+    entries: dict[str, _Entry] = field(default_factory=dict)
+    searching: asyncio.Lock = field(default_factory=asyncio.Lock)
+    failure: MLError | None = None
+    failed_at: float = float("-inf")
+
+
+class Observations:
+    """What is known of the objects of one cluster; `clock` is monotonic, in seconds."""
+
+    def __init__(self, *, search: Search, get: Get, clock: Callable[[], float]) -> None:
+        self._search = search
+        self._get = get
+        self._clock = clock
+        self._kinds: dict[str, _Kind] = {}
+
+    async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
+        """Return the object as it was at most `max_age` seconds ago; None only after a GET has said so.
+
+        Raises MLError; who waited for a search that failed gets its error.
+        """
+        since = (asked := self._clock()) - max_age
+        known = self._kinds.setdefault(kind, _Kind())
+        entry = known.entries.setdefault(object_id, _Entry(max_age))
+        entry.max_age = max_age
+        if not entry.known(since=since) and asked - entry.written_at > SETTLE_SECONDS:
+            async with known.searching:
+                if not entry.known(since=since):
+                    if known.failure is not None and known.failed_at >= asked:
+                        raise known.failure
+                    await self._search_due(kind, known, object_id)
+        if not entry.known(since=since):
+            started = self._clock()
+            hit = await self._get(kind, object_id)
+            entry.store(hit, read_at=started)
+            return hit
+        return entry.hit
+
+    def invalidate(self, kind: str, object_id: str) -> None:
+        """Drop what is known: the object has just been written to."""
+        entry = self._kinds.setdefault(kind, _Kind()).entries.get(object_id)
+        if entry is not None:
+            entry.hit = None
+            entry.read_at = float("-inf")
+            entry.written_at = self._clock()
+
+    def forget(self, kind: str, object_id: str) -> None:
+        """Read the object no more."""
+        self._kinds.setdefault(kind, _Kind()).entries.pop(object_id, None)
+
+    async def _search_due(self, kind: str, known: _Kind, object_id: str) -> None:
+        """Read this object and all others that are due; nothing for a lone one, a GET does it as well."""
+        started = self._clock()
+        others = (id_ for id_, entry in known.entries.items() if id_ != object_id and entry.due(started))
+        ids = [object_id, *islice(others, PAGE - 1)]
+        if len(ids) == 1:
+            return
+        try:
+            hits = await self._search(kind, ids)
+        except MLError as error:
+            known.failure, known.failed_at = error, self._clock()
+            raise
+        for id_ in ids:
+            if (hit := hits.get(id_)) is not None and (entry := known.entries.get(id_)) is not None:
+                entry.store(hit, read_at=started)

@@ -1,0 +1,39 @@
+"""The calls that the operator makes, by name: for the error table, for metrics, and for bounds."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Operation(StrEnum):
+    """One kind of request; the values are the `operation` label of the request metrics."""
+
+    GET_INFO = "get-info"
+    CHECK_PLUGIN = "check-plugin"
+    GET_SETTINGS = "get-settings"
+    CREATE_CONNECTOR = "create-connector"
+    GET_CONNECTOR = "get-connector"
+    SEARCH_CONNECTORS = "search-connectors"
+    DELETE_CONNECTOR = "delete-connector"
+    CREATE_GROUP = "create-group"
+    GET_GROUP = "get-group"
+    SEARCH_GROUPS = "search-groups"
+    UPDATE_GROUP = "update-group"
+    DELETE_GROUP = "delete-group"
+    REGISTER_MODEL = "register-model"
+    GET_MODEL = "get-model"
+    SEARCH_MODELS = "search-models"
+    UPDATE_MODEL = "update-model"
+    DELETE_MODEL = "delete-model"
+    DEPLOY_MODEL = "deploy-model"
+    UNDEPLOY_MODEL = "undeploy-model"
+    PROFILE_MODEL = "profile-model"
+    GET_TASK = "get-task"
+
+
+HEALTH_CHECKS: Final = frozenset({Operation.GET_INFO, Operation.CHECK_PLUGIN, Operation.GET_SETTINGS})
+"""Whoever sends these reports the result himself."""
+
+SEARCHES: Final = frozenset({Operation.SEARCH_CONNECTORS, Operation.SEARCH_GROUPS, Operation.SEARCH_MODELS})
+"""Their answers may be long."""

@@ -1,0 +1,136 @@
+"""One client per connection, and whether it may be used: the port `ConnectionPool`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+from ..models.snapshot import ObjectKey
+from ..reconcilers.ports import ConnectionSettings, GateName
+from . import searches
+from .gate import Gate
+from .mlcommons import MLCommonsClient, get
+from .observations import Observations
+from .operations import Operation
+from .transport import Transport
+
+PoolObserver: TypeAlias = Callable[[ObjectKey, Operation, str, float], None]
+"""Called after each request: connection, operation, HTTP status or the code of a missing answer, seconds."""
+
+
+@dataclass(slots=True)
+class _Client:
+    settings: ConnectionSettings
+    transport: Transport
+    client: MLCommonsClient
+    available: bool = False
+    private_addresses_allowed: bool = True
+
+
+class Pool:
+    """Builds, replaces and closes clients; a call that does not get through closes the connection for all.
+
+    `on_failure` is then called once, `wake` for each owner that a gate has room for again.
+    """
+
+    def __init__(
+        self,
+        *,
+        observer: PoolObserver,
+        on_failure: Callable[[ObjectKey], None],
+        wake: Callable[[ObjectKey], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._observer = observer
+        self._on_failure = on_failure
+        self._wake = wake
+        self._clock = clock
+        self._clients: dict[ObjectKey, _Client] = {}
+        self._gates: dict[tuple[ObjectKey, GateName], Gate] = {}
+
+    def client(self, key: ObjectKey) -> MLCommonsClient | None:
+        """Return the client, or None before the first `put` for this connection."""
+        current = self._clients.get(key)
+        return current.client if current is not None else None
+
+    def available(self, key: ObjectKey) -> bool:
+        """Whether the last health check succeeded and no call has failed to get through since."""
+        current = self._clients.get(key)
+        return current is not None and current.available
+
+    def private_addresses_allowed(self, key: ObjectKey) -> bool:
+        """Whether connectors may call private addresses; True as long as nobody knows."""
+        current = self._clients.get(key)
+        return current is None or current.private_addresses_allowed
+
+    def gate(self, key: ObjectKey, name: GateName) -> Gate:
+        """Return the gate of the connection's registers or deploys; it outlives the client."""
+        gate = self._gates.get((key, name))
+        if gate is None:
+            current = self._clients.get(key)
+            settings = current.settings if current is not None else ConnectionSettings(endpoints=())
+            gate = self._gates[key, name] = Gate(_limit(settings, name), self._wake)
+        return gate
+
+    async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommonsClient:
+        """Return the client with these settings, made anew (and not available yet) if they have changed.
+
+        Raises MLError TLS_FAILED when `ca` holds no certificate; the old client then stays.
+        """
+        old = self._clients.get(key)
+        if old is not None and old.settings == settings:
+            return old.client
+        new = self._build(key, settings)
+        self._clients[key] = new
+        for (owner, name), gate in self._gates.items():
+            if owner == key:
+                gate.resize(_limit(settings, name))
+        if old is not None:
+            await old.transport.retire()
+        return new.client
+
+    async def drop(self, key: ObjectKey) -> None:
+        """Forget the connection; its client is closed when the calls in flight are done."""
+        old = self._clients.pop(key, None)
+        for gate_key in [gate_key for gate_key in self._gates if gate_key[0] == key]:
+            del self._gates[gate_key]
+        if old is not None:
+            await old.transport.retire()
+
+    def report(self, key: ObjectKey, *, healthy: bool, private_addresses_allowed: bool = True) -> None:
+        """Record the result of a health check; nothing for a connection that is gone."""
+        current = self._clients.get(key)
+        if current is not None:
+            current.available = healthy
+            if healthy:
+                current.private_addresses_allowed = private_addresses_allowed
+
+    async def aclose(self) -> None:
+        """Drop all connections."""
+        for key in tuple(self._clients):
+            await self.drop(key)
+
+    def _build(self, key: ObjectKey, settings: ConnectionSettings) -> _Client:
+        transport = Transport(
+            settings,
+            observer=partial(self._observer, key),
+            on_unusable=lambda: self._break(key, transport),
+            clock=self._clock,
+        )
+        observations = Observations(
+            search=partial(searches.by_ids, transport), get=partial(get, transport), clock=self._clock
+        )
+        return _Client(settings, transport, MLCommonsClient(transport, observations))
+
+    def _break(self, key: ObjectKey, transport: Transport) -> None:
+        """Mark the connection unusable, unless it has another client by now."""
+        current = self._clients.get(key)
+        if current is not None and current.transport is transport and current.available:
+            current.available = False
+            self._on_failure(key)
+
+
+def _limit(settings: ConnectionSettings, name: GateName) -> int:
+    return settings.max_registers if name == "register" else settings.max_deploys

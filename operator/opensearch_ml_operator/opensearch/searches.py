@@ -1,0 +1,51 @@
+"""Searches that must not be wrong: a shard that did not answer makes the result unknown, not empty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ..errors import MLCode, MLError
+from ..reconcilers.ports import Hit
+from .paths import COLLECTIONS
+from .schemas import SearchResult, read
+from .transport import Transport
+
+_MARKER_HITS: Final = 100
+_WORD: Final = re.compile(r"\w+")
+
+
+async def by_marker(transport: Transport, kind: str, marker: str) -> tuple[Hit, ...]:
+    """Find the objects whose description holds `marker` as a whole word.
+
+    The server compares analysed words, so upper and lower case are one to it; here they are not. A created
+    object is visible to the first search after the create's answer (immediate refresh, all versions).
+    """
+    hits = await search(transport, kind, {"match_phrase": {"description": marker}}, size=_MARKER_HITS)
+    return tuple(hit for hit in hits if marker in _WORD.findall(str(hit.source.get("description", ""))))
+
+
+async def by_ids(transport: Transport, kind: str, ids: Sequence[str]) -> Mapping[str, Hit]:
+    """Read many objects at once; an id that is missing in the result is not yet proven absent."""
+    hits = await search(transport, kind, {"ids": {"values": list(ids)}}, size=len(ids))
+    return {hit.id: hit for hit in hits}
+
+
+async def search(transport: Transport, kind: str, query: Mapping[str, Any], *, size: int) -> tuple[Hit, ...]:
+    """Run one search; raises MLError AMBIGUOUS unless every shard has answered in time.
+
+    Without an index the server answers an empty result over 0 shards, or (rarely) 404.
+    """
+    collection = COLLECTIONS[kind]
+    body = {"size": size, "query": query, "_source": {"excludes": ["model_content", "old_model_content"]}}
+    try:
+        answer = await transport.call(collection.search, "POST", f"{collection.path}/_search", body)
+    except MLError as error:
+        if error.code is MLCode.NOT_FOUND:
+            return ()
+        raise
+    result = read(SearchResult, answer, doing=collection.search)
+    if result.timed_out or result.shards.failed:
+        raise MLError(MLCode.AMBIGUOUS, f"{collection.search} was not answered by every shard")
+    return tuple(Hit(hit.id, hit.source) for hit in result.hits.hits)

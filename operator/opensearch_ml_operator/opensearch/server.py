@@ -1,0 +1,95 @@
+"""The health check of a connection: who answers, and what can it do."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final
+
+from ..errors import MLCode, MLError
+from ..reconcilers.ports import ServerInfo
+from .operations import Operation
+from .paths import BASE
+from .schemas import Info, SearchResult, Settings, Version, read
+from .transport import Transport
+
+_ML: Final = "plugins.ml_commons."
+_SETTINGS_PATH: Final = (
+    "/_cluster/settings?include_defaults=true&flat_settings=true"
+    "&filter_path=*.plugins%5C.ml_commons%5C.*,*.plugins%5C.security%5C.*"
+)
+
+_DISGUISE: Final = "7.10.2"
+"""What clusters with compatibility.override_main_response_version call themselves, whatever they are."""
+
+
+class Capability(StrEnum):
+    """What a cluster can do, as `status.capabilities` shows it."""
+
+    SECURITY = "Security"
+    CONNECTOR_ACCESS_CONTROL = "ConnectorAccessControl"
+    MODEL_ACCESS_CONTROL = "ModelAccessControl"
+    AUTO_DEPLOY = "AutoDeploy"
+    PROVISIONED_BY = "ProvisionedBy"
+    CUSTOM_IDS = "CustomIDs"
+
+
+_BY_SETTING: Final = {
+    Capability.CONNECTOR_ACCESS_CONTROL: f"{_ML}connector_access_control_enabled",
+    Capability.MODEL_ACCESS_CONTROL: f"{_ML}model_access_control_enabled",
+    Capability.AUTO_DEPLOY: f"{_ML}model_auto_deploy.enable",
+}
+_SINCE: Final = {Capability.PROVISIONED_BY: (3, 7), Capability.CUSTOM_IDS: (3, 9)}
+
+
+async def inspect(transport: Transport) -> ServerInfo:
+    """Ask GET /, then for one page of models, then for the settings; raises MLError.
+
+    Without the permission to read settings (cluster:monitor/state) what they would tell stays unknown:
+    private addresses count as allowed, the server decides when it is asked to call one.
+    """
+    info = read(Info, await transport.call(Operation.GET_INFO, "GET", "/"), doing=Operation.GET_INFO)
+    page = await transport.call(Operation.CHECK_PLUGIN, "POST", f"{BASE}/models/_search", {"size": 0})
+    read(SearchResult, page, doing=Operation.CHECK_PLUGIN)
+    settings = await _settings(transport)
+    return ServerInfo(
+        version=info.version.number,
+        distribution=info.version.distribution,
+        cluster_name=info.cluster_name,
+        cluster_uuid=info.cluster_uuid,
+        capabilities=tuple(c.value for c in Capability if c in _capabilities(info.version, settings)),
+        private_addresses_allowed=settings is None or _true(settings, f"{_ML}connector.private_ip_enabled"),
+    )
+
+
+async def _settings(transport: Transport) -> Settings | None:
+    try:
+        answer = await transport.call(Operation.GET_SETTINGS, "GET", _SETTINGS_PATH)
+    except MLError as error:
+        if error.code is MLCode.FORBIDDEN:
+            return None
+        raise
+    return read(Settings, answer, doing=Operation.GET_SETTINGS)
+
+
+def _capabilities(version: Version, settings: Settings | None) -> set[Capability]:
+    found = {c for c, since in _SINCE.items() if _release(version) >= since}
+    if settings is None:  # only the Security plugin forbids anything
+        return found | {Capability.SECURITY}
+    found |= {c for c, name in _BY_SETTING.items() if _true(settings, name)}
+    if any(name.startswith("plugins.security.") for name in settings.defaults):
+        found.add(Capability.SECURITY)
+    return found
+
+
+def _true(settings: Settings, name: str) -> bool:
+    """Whether a boolean setting is on; the server writes every scalar as text."""
+    return str(settings.get(name)).lower() == "true"
+
+
+def _release(version: Version) -> tuple[int, ...]:
+    """Return (major, minor), or (0,) for what is no OpenSearch release: then no capability is assumed."""
+    match = re.match(r"(\d+)\.(\d+)\.", version.number)
+    if match is None or version.number == _DISGUISE or version.distribution != "opensearch":
+        return (0,)
+    return int(match[1]), int(match[2])

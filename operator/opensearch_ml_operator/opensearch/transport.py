@@ -1,0 +1,294 @@
+"""HTTP to one OpenSearch cluster: the only module that knows httpx.
+
+Nothing is ever sent twice once it may have left. The next endpoint is tried only when no connection could be
+made. Redirects are not followed, the environment's proxies and certificates are not used, answers are bounded
+in size and time. Every failure is an MLError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NoReturn, TypeAlias
+
+import httpx
+
+from .. import __version__
+from ..constants import NAME
+from ..errors import MLCode, MLError
+from ..reconcilers.ports import ConnectionSettings
+from .errors import classify, shorten
+from .opaque import current_opaque_id
+from .operations import HEALTH_CHECKS, SEARCHES, Operation
+from .schemas import unreadable
+
+Observer: TypeAlias = Callable[[Operation, str, float], None]
+"""Called after each request: operation, HTTP status or the code of a missing answer, seconds."""
+
+UNUSABLE: Final = frozenset({MLCode.NOT_SENT, MLCode.TLS_FAILED, MLCode.UNAUTHENTICATED})
+"""After one of these every other call of the connection would fail too."""
+
+_MIB: Final = 1024 * 1024
+_MAX_ANSWER: Final = 4 * _MIB
+_MAX_SEARCH_ANSWER: Final = 32 * _MIB
+_KEEP_ALIVE_SECONDS: Final = 30.0
+"""Below the idle time-outs of load balancers (60 s and more): they cut connections that look usable."""
+
+
+class Transport:
+    """Requests of one connection, at most `max_in_flight` at a time (httpx gets slow beyond 16)."""
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        *,
+        observer: Observer,
+        on_unusable: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """Raise MLError TLS_FAILED when the settings' CA is not a certificate."""
+        self._endpoints = tuple(endpoint.rstrip("/") for endpoint in settings.endpoints)
+        self._preferred = 0
+        self._observer = observer
+        self._on_unusable = on_unusable
+        self._clock = clock
+        self._secrets = tuple(_auth_secrets(settings))
+        self._extensions = {"sni_hostname": settings.server_name} if settings.server_name else {}
+        # Connecting has two steps, TCP and TLS, each with its own limit: past the sum the request has left.
+        self._deadline = 2 * (settings.connect_timeout + settings.read_timeout)
+        self._slots = asyncio.Semaphore(settings.max_in_flight)
+        self._calls = 0
+        self._retired = False
+        self._client = _http_client(settings)
+
+    async def call(
+        self, operation: Operation, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Send one request and return the JSON of its 2xx answer; raises MLError.
+
+        Waits for a free slot first; from then on it takes at most twice the connect and read time-outs, and
+        one connect time-out more for each endpoint that cannot be reached.
+        """
+        if self._retired and self._calls == 0:
+            raise MLError(MLCode.NOT_SENT, "the connection's settings have changed, this client is closed")
+        self._calls += 1
+        try:
+            async with self._slots:
+                return await self._observed(operation, method, path, body)
+        except MLError as error:
+            if error.code in UNUSABLE and operation not in HEALTH_CHECKS:
+                self._on_unusable()
+            raise
+        finally:
+            self._calls -= 1
+            await self._close_when_done()
+
+    async def retire(self) -> None:
+        """Close now, or when the calls in flight are done; no call may begin after that."""
+        self._retired = True
+        await self._close_when_done()
+
+    async def _close_when_done(self) -> None:
+        if self._retired and self._calls == 0:
+            await self._client.aclose()
+
+    async def _observed(
+        self, operation: Operation, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> Any:
+        started = self._clock()
+        outcome = "cancelled"
+        try:
+            answer = await self._send_somewhere(operation, method, path, body)
+        except MLError as error:
+            outcome = str(error.status or error.code.value)
+            raise
+        else:
+            outcome = "200"
+            return answer
+        finally:
+            self._observer(operation, outcome, self._clock() - started)
+
+    async def _send_somewhere(
+        self, operation: Operation, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> Any:
+        """Try the endpoints in turn, beginning with the one that last took a connection."""
+        failures: list[MLError] = []
+        for offset in range(len(self._endpoints)):
+            index = (self._preferred + offset) % len(self._endpoints)
+            try:
+                answer = await self._send(operation, method, self._endpoints[index] + path, body)
+            except MLError as error:
+                if error.code not in {MLCode.NOT_SENT, MLCode.TLS_FAILED}:
+                    self._preferred = index
+                    raise
+                failures.append(error)
+            else:
+                self._preferred = index
+                return answer
+        raise _unreachable(failures)
+
+    async def _send(self, operation: Operation, method: str, url: str, body: Mapping[str, Any] | None) -> Any:
+        content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode() if body is not None else None
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        if (opaque := current_opaque_id()) is not None:
+            headers["X-Opaque-Id"] = opaque
+        try:
+            async with (
+                asyncio.timeout(self._deadline),
+                self._client.stream(
+                    method, url, content=content, headers=headers, extensions=self._extensions
+                ) as response,
+            ):
+                raw = await _read_bounded(
+                    response, _MAX_SEARCH_ANSWER if operation in SEARCHES else _MAX_ANSWER, operation
+                )
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            _raise_failure(error, operation, url)
+        if not response.is_success:
+            raise classify(
+                operation,
+                response.status_code,
+                raw,
+                retry_after=_retry_after(response.headers.get("Retry-After")),
+                secrets=(*self._secrets, *_body_secrets(body)),
+            )
+        try:
+            return json.loads(raw)
+        except ValueError:
+            raise unreadable(operation, "not JSON") from None
+
+
+def _http_client(settings: ConnectionSettings) -> httpx.AsyncClient:
+    auth = None
+    if settings.username is not None and settings.password is not None:
+        auth = httpx.BasicAuth(settings.username, settings.password)
+    return httpx.AsyncClient(
+        auth=auth,
+        headers={
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"{NAME}/{__version__}",
+        },
+        verify=_tls(settings.ca),
+        http1=True,
+        http2=False,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
+        limits=httpx.Limits(
+            max_connections=settings.max_in_flight,
+            max_keepalive_connections=settings.max_in_flight,
+            keepalive_expiry=_KEEP_ALIVE_SECONDS,
+        ),
+    )
+
+
+def _tls(ca: bytes | None) -> ssl.SSLContext:
+    if ca is None:
+        return httpx.create_ssl_context(trust_env=False)
+    try:
+        # An empty text would mean "the system's certificates".
+        return ssl.create_default_context(cadata=ca.decode("ascii").strip() or "no certificate")
+    except (ssl.SSLError, ValueError):
+        raise MLError(MLCode.TLS_FAILED, "the CA given holds no certificate in PEM form") from None
+
+
+async def _read_bounded(response: httpx.Response, limit: int, operation: Operation) -> bytes:
+    """Read the body as it came: a compressed one, which was not asked for, is not inflated."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size > limit:
+            raise unreadable(operation, f"more than {limit // _MIB} MiB")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _raise_failure(error: Exception, operation: Operation, url: str) -> NoReturn:
+    """Translate what httpx raises; only a failure to connect proves that nothing was sent."""
+    place = _origin(url)
+    causes = tuple(_causes(error))
+    if any(isinstance(cause, ssl.SSLError) for cause in causes) and isinstance(error, httpx.ConnectError):
+        reason = next(c for c in causes if isinstance(c, ssl.SSLError))
+        words = getattr(reason, "verify_message", "") or reason.reason or "handshake failed"
+        raise MLError(MLCode.TLS_FAILED, f"{place}: TLS failed: {words}") from None
+    match error:
+        case httpx.ConnectTimeout():
+            raise MLError(MLCode.NOT_SENT, f"{place}: no connection in time") from None
+        case httpx.ConnectError():
+            raise MLError(MLCode.NOT_SENT, f"{place}: {_os_words(causes)}") from None
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol() | httpx.LocalProtocolError():
+            raise MLError(MLCode.NOT_SENT, f"{place}: not a request that can be sent") from None
+        case httpx.TimeoutException() | TimeoutError():
+            raise MLError(MLCode.AMBIGUOUS, f"{operation} got no answer in time from {place}") from None
+        case _:
+            raise MLError(
+                MLCode.AMBIGUOUS, f"{operation}: {place} cut the connection before its answer"
+            ) from None
+
+
+def _unreachable(failures: list[MLError]) -> MLError:
+    """Sum up one failure for each endpoint."""
+    all_tls = all(failure.code is MLCode.TLS_FAILED for failure in failures)
+    return MLError(
+        MLCode.TLS_FAILED if all_tls else MLCode.NOT_SENT,
+        shorten("; ".join(failure.message for failure in failures)),
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk to the root; of several addresses that were tried, the first one's failure."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        if isinstance(current, BaseExceptionGroup):
+            current = current.exceptions[0]
+        else:
+            current = current.__cause__ or current.__context__
+
+
+def _os_words(causes: tuple[BaseException, ...]) -> str:
+    words = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    return words[-1] if words else "no connection"
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port; never the user part."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return "endpoint"
+    return f"{parsed.scheme}://{parsed.netloc.decode('ascii', 'replace')}"
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Read Retry-After in seconds; a date is rare and is ignored."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 24 * 3600 else None
+
+
+def _auth_secrets(settings: ConnectionSettings) -> Iterator[str]:
+    if settings.password is not None:
+        yield from _spellings(settings.password)
+        yield base64.b64encode(f"{settings.username}:{settings.password}".encode()).decode()
+
+
+def _body_secrets(body: Mapping[str, Any] | None) -> Iterator[str]:
+    credential = (body or {}).get("credential")
+    if isinstance(credential, Mapping):
+        for value in credential.values():
+            yield from _spellings(str(value))
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """Yield the secret as it is, and as it looks inside of JSON text that the server quotes."""
+    yield secret
+    if (quoted := json.dumps(secret)[1:-1]) != secret:
+        yield quoted
