@@ -43,7 +43,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def local_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """The stack itself: `local_stack.start(...)` starts several servers side by side."""
+    """Return the stack itself: `local_stack.start(...)` starts several servers side by side."""
     with open_stack() as stack:
         request.session.stash[STACK] = stack
         yield stack
@@ -51,29 +51,29 @@ def local_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def control_plane(local_stack: Stack) -> ControlPlane:
-    """etcd, kube-apiserver and kube-controller-manager."""
+    """Return etcd, kube-apiserver and kube-controller-manager."""
     return local_stack.control_plane
 
 
 @pytest.fixture(scope="session")
 def opensearch_360(local_stack: Stack) -> OpenSearch:
-    """OpenSearch 3.6.0 without Security, with k-NN and neural-search."""
+    """Return OpenSearch 3.6.0 without Security, with k-NN and neural-search."""
     return local_stack.opensearch(versions.OPENSEARCH_3)
 
 
 @pytest.fixture(scope="session")
 def opensearch_219(local_stack: Stack) -> OpenSearch:
-    """OpenSearch 2.19.1 with Security."""
+    """Return OpenSearch 2.19.1 with Security."""
     return local_stack.opensearch(versions.OPENSEARCH_2)
 
 
 @pytest.fixture(scope="session")
 def model_server(local_stack: Stack) -> ModelServer:
-    """The model server. A test that sets faults or keys clears them."""
+    """Return the model server. A test that sets faults or keys clears them."""
     return local_stack.model_server
 
 
 @pytest.fixture(scope="session")
 def helm(local_stack: Stack) -> Path:
-    """The Helm command."""
+    """Return the Helm command."""
     return local_stack.helm()
