@@ -146,48 +146,8 @@ class Gate(Protocol):
 GateName: TypeAlias = Literal["register", "deploy"]
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionSettings:
-    """Everything that a client is made of; times in seconds."""
-
-    endpoints: tuple[str, ...]
-    revision: str
-    """Changes whenever the Secrets behind it may have changed."""
-    username: str = ""
-    password: str = field(default="", repr=False)
-    ca: bytes | None = None
-    server_name: str | None = None
-    connect_timeout: float = 5.0
-    read_timeout: float = 10.0
-    max_in_flight: int = 16
-    max_registers: int = 4
-    max_deploys: int = 4
-
-
-class Gate(Protocol):
-    """Bounds what the server does at once, without ever blocking a worker."""
-
-    def try_enter(self, owner: ObjectKey, lane: str) -> bool:
-        """Enter, or be parked: False. At most one owner a lane; a parked owner is woken when it may try again."""
-
-    def leave(self, owner: ObjectKey) -> None:
-        """Make room, or withdraw; an owner that is not inside is no error."""
-
-
 class ConnectionPool(Protocol):
     """The clients of the connections, by key of the connection object."""
-
-    def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommons:
-        """Return the client for these settings; a new one only when they have changed."""
-
-    def drop(self, key: ObjectKey) -> None:
-        """Close and forget the client."""
-
-    def report(self, key: ObjectKey, info: ServerInfo | None) -> None:
-        """Take note of a health check: what it found, or None when it failed."""
-
-    def gate(self, key: ObjectKey, operation: Literal["register", "deploy"]) -> Gate:
-        """Return the connection's gate for this kind of work."""
 
     def client(self, key: ObjectKey) -> MLCommons | None:
         """Return the client, or None before the first reconcile of the connection in this process."""
