@@ -60,6 +60,7 @@ class Reason(StrEnum):
     SWAPPING = "Swapping"
     WAITING_FOR_UNRESOLVED_CREATE = "WaitingForUnresolvedCreate"
     DRIFT_DETECTED = "DriftDetected"
+    DRIFT_LOOP = "DriftLoop"
     INVALID_SPEC = "InvalidSpec"
     REJECTED = "Rejected"
     ENDPOINT_NOT_TRUSTED = "EndpointNotTrusted"

@@ -18,7 +18,8 @@ class Outcome:
     requeue_after: float | None = None
     """Seconds until the next run, give or take a fifth; a change in between comes first."""
     retry: bool = False
-    """The run met a failure that the status already shows: run again with a delay that grows each time."""
+    """The run met a failure that the status already shows: run again after a delay that grows each time, but
+    not before `requeue_after`."""
     finalized: bool = False
     """Nothing of the object is left in OpenSearch, for certain: the finalizer may go."""
 

@@ -1,0 +1,209 @@
+"""OpenSearchConnection: read the identity, ask the cluster who it is, publish the answer.
+
+Nothing remote is managed here. The finalizer only keeps the way to OpenSearch open until the last resource
+that needs it for its own deletion has gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..constants import ConditionType, Reason
+from ..errors import MLCode, MLError
+from ..models.common import seconds
+from ..models.connection import ConnectionUsers, OpenSearchConnectionSpec, OpenSearchConnectionStatus
+from ..models.snapshot import Snapshot
+from . import managed, references
+from .conditions import Fact, false, true
+from .credentials import Credentials
+from .outcome import Outcome
+from .ports import ConnectionSettings, MLCommons, ServerInfo
+from .records import parse_spec
+from .session import Ports, Session
+
+_OLDEST = (2, 11)
+_AWAY_INTERVAL = 5.0
+"""Seconds between looks at a cluster that does not answer; refused logins are not repeated that fast."""
+
+_REASONS = {
+    MLCode.NOT_SENT: (
+        Reason.UNREACHABLE,
+        "Check spec.endpoints, DNS, network policies, and that OpenSearch runs.",
+    ),
+    MLCode.AMBIGUOUS: (Reason.UNREACHABLE, "The cluster does not answer properly; see its health and logs."),
+    MLCode.TLS_FAILED: (
+        Reason.TLS_FAILED,
+        "Check spec.tls.caRef and spec.tls.serverName against the certificate.",
+    ),
+    MLCode.UNAUTHENTICATED: (Reason.AUTHENTICATION_FAILED, "Check username and password in the Secret."),
+    MLCode.FORBIDDEN: (Reason.PERMISSION_DENIED, "Give the user the role of docs/opensearch-role.md."),
+    MLCode.PLUGIN_MISSING: (Reason.PLUGIN_MISSING, "Install the ML Commons plugin on the cluster."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    fact: Fact
+    info: ServerInfo | None = None
+
+
+class ConnectionReconciler:
+    """Health checks, at `healthInterval` and whenever a call did not get through."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+
+    async def reconcile(self, snapshot: Snapshot) -> Outcome:
+        """Check the connection and show what was found."""
+        session = Session(self._ports, snapshot, OpenSearchConnectionStatus)
+        return await self._check(session, deleting=False)
+
+    async def finalize(self, snapshot: Snapshot) -> Outcome:
+        """Wait until nobody needs the connection; until then it goes on working."""
+        users = self._ports.catalog.dependents(snapshot.key)
+        if not users:
+            await self._ports.pool.drop(snapshot.key)
+            return Outcome(finalized=True)
+        live = await managed.live(self._ports, snapshot)
+        if live is None:
+            return Outcome(finalized=True)
+        session = Session(self._ports, live, OpenSearchConnectionStatus)
+        return await self._check(session, deleting=True)
+
+    async def _check(self, session: Session[OpenSearchConnectionStatus], *, deleting: bool) -> Outcome:
+        key = session.snapshot.key
+        spec = parse_spec(OpenSearchConnectionSpec, session.snapshot.spec)
+        if isinstance(spec, Fact):
+            await session.record(spec)
+            return Outcome()
+        was_available = self._ports.pool.available(key)
+        checked = await self._look(session.snapshot, spec, deleting=deleting)
+        self._ports.pool.report(
+            key,
+            healthy=checked.info is not None,
+            private_addresses_allowed=checked.info is None or checked.info.private_addresses_allowed,
+        )
+        facts = [checked.fact]
+        if deleting:
+            facts.append(self._held(session.snapshot))
+        if checked.info is None:
+            await session.record(*facts, used_by=self._users(session.snapshot))
+        else:
+            await session.record(
+                *facts,
+                version=checked.info.version,
+                distribution=checked.info.distribution,
+                cluster_name=checked.info.cluster_name,
+                cluster_uuid=checked.info.cluster_uuid,
+                capabilities=list(checked.info.capabilities),
+                used_by=self._users(session.snapshot),
+            )
+        if was_available != self._ports.pool.available(key):
+            for dependent in self._ports.catalog.dependents(key):
+                self._ports.wake(dependent)
+        interval = seconds(spec.health_interval)
+        away = checked.fact.reason is Reason.UNREACHABLE
+        return Outcome(requeue_after=min(interval, _AWAY_INTERVAL) if away else interval)
+
+    async def _look(self, snapshot: Snapshot, spec: OpenSearchConnectionSpec, *, deleting: bool) -> _Checked:
+        settings = await self._settings(snapshot, spec)
+        try:
+            client = await self._client(snapshot, settings, deleting=deleting)
+            if isinstance(client, Fact):
+                return _Checked(client)
+            info = await client.server_info()
+        except MLError as error:
+            reason, advice = _REASONS.get(error.code, (Reason.UNREACHABLE, "See the cluster's logs."))
+            words = f"{error.message.rstrip('.')}. {advice}"
+            return _Checked(false(ConditionType.REACHABLE, reason, words))
+        return self._judge(snapshot, info)
+
+    async def _client(
+        self, snapshot: Snapshot, settings: ConnectionSettings | Fact, *, deleting: bool
+    ) -> MLCommons | Fact:
+        if not isinstance(settings, Fact):
+            return await self._ports.pool.put(snapshot.key, settings)
+        # `kubectl delete -f` takes the Secret too: the identity in memory still cleans up.
+        return (self._ports.pool.client(snapshot.key) if deleting else None) or settings
+
+    def _judge(self, snapshot: Snapshot, info: ServerInfo) -> _Checked:
+        if _numbers(info.version) < _OLDEST:
+            words = f"OpenSearch {info.version} is older than 2.11, the oldest that is supported. Upgrade the cluster."
+            return _Checked(false(ConditionType.REACHABLE, Reason.UNSUPPORTED_VERSION, words, stalled=True))
+        known = snapshot.status.get("clusterUUID")
+        if known and known != info.cluster_uuid:
+            words = (
+                f"The endpoints lead to another cluster ({info.cluster_uuid}) than before ({known}). Nothing is "
+                "created there. If this is meant, delete and re-create this connection and its resources."
+            )
+            return _Checked(false(ConditionType.REACHABLE, Reason.CLUSTER_CHANGED, words, stalled=True))
+        return _Checked(true(ConditionType.REACHABLE, f"{info.distribution} {info.version}"), info)
+
+    async def _settings(
+        self, snapshot: Snapshot, spec: OpenSearchConnectionSpec
+    ) -> ConnectionSettings | Fact:
+        namespace = snapshot.key.namespace
+        credentials = Credentials()
+        if spec.auth and spec.auth.basic:
+            missing = await credentials.add(
+                self._ports.secrets,
+                namespace=namespace,
+                secret=spec.auth.basic.secret_ref.name,
+                keys={"username": "username", "password": "password"},
+                type_=ConditionType.REACHABLE,
+            )
+            if missing:
+                return missing
+        ca = await self._ca(namespace, spec)
+        if isinstance(ca, Fact):
+            return ca
+        return ConnectionSettings(
+            endpoints=tuple(spec.endpoints),
+            username=credentials.values.get("username"),
+            password=credentials.values.get("password"),
+            ca=ca,
+            server_name=spec.tls.server_name if spec.tls else None,
+            connect_timeout=seconds(spec.timeout.connect),
+            read_timeout=seconds(spec.timeout.read),
+            max_in_flight=spec.limits.max_in_flight,
+            max_registers=spec.limits.max_registers,
+            max_deploys=spec.limits.max_deploys,
+        )
+
+    async def _ca(self, namespace: str, spec: OpenSearchConnectionSpec) -> bytes | Fact | None:
+        if spec.tls is None or spec.tls.ca_ref is None:
+            return None
+        ref = spec.tls.ca_ref
+        read = self._ports.secrets.secret if ref.kind == "Secret" else self._ports.secrets.config_map
+        data = await read(namespace, ref.name)
+        if data is None:
+            return false(
+                ConditionType.REACHABLE,
+                Reason.SECRET_NOT_FOUND,
+                f"{ref.kind} {ref.name} with the CA does not exist in namespace {namespace}.",
+            )
+        if not data.data.get(ref.key):
+            return false(
+                ConditionType.REACHABLE,
+                Reason.SECRET_KEY_MISSING,
+                f"{ref.kind} {ref.name} has no key {ref.key}.",
+            )
+        return data.data[ref.key]
+
+    def _users(self, snapshot: Snapshot) -> ConnectionUsers:
+        kinds = [key.kind for key in self._ports.catalog.dependents(snapshot.key)]
+        return ConnectionUsers(
+            connectors=kinds.count(references.CONNECTOR),
+            models=kinds.count(references.MODEL),
+            groups=kinds.count(references.GROUP),
+        )
+
+    def _held(self, snapshot: Snapshot) -> Fact:
+        users = self._ports.catalog.dependents(snapshot.key)
+        words = f"Still needed by {references.names(users)}; it goes when they are gone."
+        return false(ConditionType.DELETABLE, Reason.USED_BY_MODELS, words)
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    parts = [part for part in version.partition("-")[0].split(".") if part.isdigit()]
+    return (int(parts[0]), int(parts[1])) if len(parts) > 1 else (0, 0)

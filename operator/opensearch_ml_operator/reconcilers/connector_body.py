@@ -1,0 +1,114 @@
+"""The create body of a connector, from its spec; and how the server shows the same body back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..models.common import seconds
+from ..models.connector import Action, ClientConfig, MLConnectorSpec
+from ..models.snapshot import Snapshot
+from .access import access_body
+from .conditions import Fact
+from .create import Role, describe, marker
+from .endpoint import fix_host, refuse_address
+
+
+def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool) -> dict[str, Any] | Fact:
+    """Return everything of the create body except marker and credential; a Fact when it must not be sent."""
+    actions = []
+    for action in spec.actions:
+        url = fix_host(action.url, spec.parameters)
+        if isinstance(url, Fact):
+            return url
+        refused = refuse_address(url, private_allowed=private_allowed)
+        if refused is not None:
+            return refused
+        actions.append(_action(action, url))
+    body: dict[str, Any] = {
+        "name": spec.name or snapshot.key.name,
+        "version": spec.version,
+        "protocol": spec.protocol,
+        "parameters": {key: stringify(value) for key, value in spec.parameters.items()},
+        "actions": actions,
+    }
+    if spec.description:
+        body["description"] = spec.description
+    if spec.client_config is not None:
+        body["client_config"] = _client_config(spec.client_config)
+    return body | access_body(spec.access)
+
+
+def create_body(
+    content: Mapping[str, Any], snapshot: Snapshot, *, revision: int, credential: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the body to send. Since 2.19 the server demands a credential: a key-less service gets a dummy."""
+    token = marker(snapshot.uid, Role.CONNECTOR, revision)
+    return {
+        **content,
+        "description": describe(content.get("description"), token),
+        "credential": dict(credential) or {"none": "none"},
+    }
+
+
+def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: str) -> tuple[str, ...]:
+    """Return the names of the fields in which the remote connector differs from what was sent."""
+    shown = {
+        "name": observed.get("name"),
+        "description": observed.get("description"),
+        "version": str(observed.get("version")),
+        "protocol": observed.get("protocol"),
+        "parameters": observed.get("parameters") or {},
+        "actions": [_normal(action) for action in observed.get("actions") or []],
+        "access_mode": observed.get("access"),
+    }
+    wanted = {
+        **content,
+        "description": describe(content.get("description"), token),
+        "actions": [_normal(action) for action in content["actions"]],
+    }
+    return tuple(sorted(key for key, value in wanted.items() if key in shown and shown[key] != value))
+
+
+def stringify(value: Any) -> str:
+    """Return a parameter as the server stores it: text as it is, everything else as JSON text."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _action(action: Action, url: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"action_type": action.type, "method": action.method, "url": url}
+    if action.headers:
+        body["headers"] = dict(action.headers)
+    optional = {
+        "request_body": action.request_body,
+        "pre_process_function": action.pre_process_function,
+        "post_process_function": action.post_process_function,
+    }
+    return body | {key: value for key, value in optional.items() if value is not None}
+
+
+def _normal(action: Any) -> Any:
+    if not isinstance(action, Mapping):
+        return action
+    kept = {key: value for key, value in action.items() if value not in (None, {}, "")}
+    return kept | {"action_type": str(action.get("action_type", "")).lower()}
+
+
+def _client_config(config: ClientConfig) -> dict[str, Any]:
+    body = {
+        "max_connection": config.max_connection,
+        "connection_timeout": _whole(config.connection_timeout),
+        "read_timeout": _whole(config.read_timeout),
+        "retry_backoff_millis": None
+        if config.retry_backoff is None
+        else int(seconds(config.retry_backoff) * 1000),
+        "max_retry_times": config.max_retry_times,
+        "retry_backoff_policy": config.retry_backoff_policy,
+        "skip_ssl_verification": config.skip_ssl_verification,
+    }
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def _whole(duration: str | None) -> int | None:
+    return None if duration is None else int(seconds(duration))

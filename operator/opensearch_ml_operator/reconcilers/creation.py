@@ -1,0 +1,211 @@
+"""Carries out the create protocol's steps for one object (`create.py` decides them)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from ..constants import ConditionType, Reason
+from ..errors import MLError
+from ..models.common import ManagedStatus, Pending
+from . import create, refusal
+from .conditions import Fact, false
+from .create import CreateMemory, Found, Intention, Role
+from .outcome import Outcome
+from .ports import Hit, MLCommons, Registered
+from .session import Session
+
+KINDS = {Role.GROUP: "group", Role.CONNECTOR: "connector", Role.MODEL: "model"}
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The object is there; when it was `found` by its marker, `hash` tells what request had made it."""
+
+    id: str
+    task_id: str = ""
+    found: bool = False
+    hash: str | None = None
+    surplus: tuple[str, ...] = ()
+
+
+class Creation:
+    """The create protocol of all objects of one reconciler; remembers per uid what a crash may forget."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, CreateMemory] = {}
+
+    def forget(self, uid: str) -> None:
+        """Forget an object that is gone, or whose intent has been recorded as done."""
+        self._memory.pop(uid, None)
+
+    def again(self, session: Session[ManagedStatus]) -> None:
+        """Allow the standing intent to be sent once more: what it had created has been proven absent."""
+        self._memory[session.snapshot.uid] = CreateMemory(fresh=session.status.pending)
+
+    async def intend(
+        self, session: Session[ManagedStatus], pending: Pending, *facts: Fact, **changes: object
+    ) -> None:
+        """Write an intent, possibly together with the result of the effect before it."""
+        await session.record(*facts, pending=pending, **changes)
+        self._memory[session.snapshot.uid] = CreateMemory(fresh=session.status.pending)
+
+    async def intend_role(
+        self, session: Session[ManagedStatus], role: Role, *facts: Fact, **changes: object
+    ) -> None:
+        """Write the next intent for an effect that is not a create, such as a deploy."""
+        before = session.status.pending
+        attempt = before.attempt + 1 if before is not None and before.role == role.value else 1
+        pending = Pending(
+            role=role.value, revision=0, attempt=attempt, holder=session.ports.holder, started_at=session.now
+        )
+        await self.intend(session, pending, *facts, **changes)
+
+    def is_fresh(self, session: Session[ManagedStatus]) -> bool:
+        """Whether this process has written the standing intent and not used it."""
+        pending = session.status.pending
+        return pending is not None and self._of(session).fresh == pending
+
+    def use(self, session: Session[ManagedStatus]) -> None:
+        """Take note that the intent is being sent: its outcome is unknown until it is recorded."""
+        self._memory[session.snapshot.uid] = CreateMemory(unresolved_since=session.ports.monotonic())
+
+    def unresolved_for(self, session: Session[ManagedStatus]) -> float:
+        """Seconds since this process first met the standing intent without knowing its outcome."""
+        memory = self._of(session)
+        now = session.ports.monotonic()
+        if memory.unresolved_since is None:
+            self._memory[session.snapshot.uid] = replace(memory, unresolved_since=now)
+            return 0.0
+        return now - memory.unresolved_since
+
+    async def run(
+        self,
+        session: Session[ManagedStatus],
+        client: MLCommons,
+        *,
+        role: Role,
+        revision: int,
+        hash_: str,
+        post: Callable[[], Awaitable[Registered | str]],
+        reason: Reason = Reason.CREATING,
+    ) -> Created | Outcome:
+        """Take the steps towards one remote object until it is there, or until there is something to wait for.
+
+        Writes at most the intent and, for a refusal, the reason; the id is the caller's to record, at once.
+        """
+        intention = _intention(session, role, revision, hash_)
+        found: Found | None = None
+        while True:
+            memory = self._of(session)
+            step = create.plan(
+                intention, session.status.pending, memory, found, monotonic=session.ports.monotonic()
+            )
+            found = None
+            match step:
+                case create.Intend(pending):
+                    await self.intend(session, pending, _creating(role, reason))
+                case create.Send():
+                    self.use(session)
+                    try:
+                        return _created(await post())
+                    except MLError as error:
+                        if not error.code.effect_unknown:
+                            return await self._refused(session, error, role)
+                case create.Search():
+                    found = await self._search(session, client, intention)
+                case create.Adopt(id_, surplus):
+                    return _found(session, id_, surplus)
+                case create.WaitUnresolved(seconds, left):
+                    await session.record(_unresolved(role, left, session.ports.quiet_period))
+                    return Outcome(requeue_after=seconds)
+                case create.Absent():
+                    pending = create.next_intent(intention, _require(session.status.pending))
+                    await self.intend(session, pending, _creating(role, reason))
+
+    async def settle(
+        self, session: Session[ManagedStatus], client: MLCommons, *, role: Role, revision: int
+    ) -> Created | Outcome | None:
+        """Find out what became of a standing intent, without creating anything; None: nothing, for certain."""
+        if self.is_fresh(session):
+            return None
+        intention = _intention(session, role, revision)
+        found: Found | None = None
+        while True:
+            step = create.resolve(intention, self._of(session), found, monotonic=session.ports.monotonic())
+            match step:
+                case create.Search():
+                    found = await self._search(session, client, intention)
+                case create.Adopt(id_, surplus):
+                    return _found(session, id_, surplus)
+                case create.WaitUnresolved(seconds, _):
+                    return Outcome(requeue_after=seconds)
+                case _:
+                    return None
+
+    async def _search(
+        self, session: Session[ManagedStatus], client: MLCommons, intention: Intention
+    ) -> Found:
+        token = create.marker(session.snapshot.uid, intention.role, intention.revision)
+        hits = await client.search_marker(KINDS[intention.role], token)
+        self._memory[session.snapshot.uid] = create.remember_search(
+            self._of(session),
+            quiet_period=intention.quiet_period,
+            empty=not hits,
+            monotonic=session.ports.monotonic(),
+        )
+        return Found(tuple((_created_time(hit), hit.id) for hit in hits))
+
+    async def _refused(self, session: Session[ManagedStatus], error: MLError, role: Role) -> Outcome:
+        self.forget(session.snapshot.uid)
+        await session.record(refusal.fact(error, doing=f"create the {KINDS[role]}"), pending=None)
+        return Outcome(retry=True)
+
+    def _of(self, session: Session[ManagedStatus]) -> CreateMemory:
+        return self._memory.get(session.snapshot.uid, CreateMemory())
+
+
+def _intention(session: Session[ManagedStatus], role: Role, revision: int, hash_: str = "") -> Intention:
+    return Intention(
+        role=role,
+        revision=revision,
+        hash=hash_,
+        holder=session.ports.holder,
+        now=session.now,
+        quiet_period=session.ports.quiet_period,
+    )
+
+
+def _created(answer: Registered | str) -> Created:
+    if isinstance(answer, str):
+        return Created(answer)
+    return Created(answer.model_id, task_id=answer.task_id)
+
+
+def _found(session: Session[ManagedStatus], id_: str, surplus: tuple[str, ...]) -> Created:
+    return Created(id_, found=True, hash=_require(session.status.pending).hash, surplus=surplus)
+
+
+def _created_time(hit: Hit) -> int:
+    moment = hit.source.get("created_time")
+    return moment if isinstance(moment, int) else 0
+
+
+def _creating(role: Role, reason: Reason) -> Fact:
+    return false(ConditionType.SYNCED, reason, f"Creating the {KINDS[role]} in OpenSearch.")
+
+
+def _unresolved(role: Role, left: float, quiet_period: float) -> Fact:
+    del left  # it changes with every look: in the message it would cost a write each time
+    return false(
+        ConditionType.SYNCED,
+        Reason.WAITING_FOR_UNRESOLVED_CREATE,
+        f"The create of the {KINDS[role]} got no clear answer and may still be carried out. Looking for it; it is "
+        f"sent again only when OpenSearch cannot carry it out any more ({quiet_period:.0f} s).",
+    )
+
+
+def _require(pending: Pending | None) -> Pending:
+    if pending is None:
+        raise AssertionError("resolve is called for a standing intent only")
+    return pending

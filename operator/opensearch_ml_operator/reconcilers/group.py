@@ -1,0 +1,167 @@
+"""MLModelGroup: one model group in OpenSearch, deleted only when no model is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..constants import ConditionType, Reason
+from ..errors import MLCode, MLError
+from ..models.group import MLModelGroupSpec, MLModelGroupStatus
+from ..models.snapshot import Snapshot
+from . import managed, references
+from .access import access_body
+from .conditions import Fact, false, true
+from .create import Role, describe, marker
+from .creation import Creation
+from .outcome import Outcome
+from .ports import MLCommons
+from .records import digest, parse_spec
+from .references import Connected
+from .session import Ports, Session
+
+_REVISION = 1
+
+
+def desired_body(snapshot: Snapshot, spec: MLModelGroupSpec) -> dict[str, Any]:
+    """Return the create body."""
+    body: dict[str, Any] = {
+        "name": spec.name or snapshot.key.name,
+        "description": describe(spec.description, marker(snapshot.uid, Role.GROUP, _REVISION)),
+    }
+    return body | access_body(spec.access)
+
+
+def difference(desired: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of the body that the server does not show as wanted."""
+    shown = {
+        "name": observed.get("name"),
+        "description": observed.get("description"),
+        "access_mode": observed.get("access"),
+        "backend_roles": observed.get("backend_roles") or [],
+    }
+    return {key: value for key, value in desired.items() if key in shown and shown[key] != value}
+
+
+class GroupReconciler:
+    """Creates, keeps and deletes one model group."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._creation = Creation()
+
+    async def reconcile(self, snapshot: Snapshot) -> Outcome:
+        """Bring the remote group to what the spec says."""
+        session = Session(self._ports, snapshot, MLModelGroupStatus)
+        spec = parse_spec(MLModelGroupSpec, snapshot.spec)
+        if isinstance(spec, Fact):
+            await session.record(spec)
+            return Outcome()
+        connected = references.connection(
+            self._ports, references.connection_key(snapshot, spec.connection_ref.name)
+        )
+        if not isinstance(connected, Connected):
+            return await managed.unconnected(session, connected)
+        desired = desired_body(snapshot, spec)
+        try:
+            if session.status.id is None or session.status.pending is not None:
+                return await self._create(session, connected.client, spec, desired)
+            return await self._keep(session, connected.client, spec, desired)
+        except MLError as error:
+            return await managed.refused(session, error, doing="bring the model group up to date")
+
+    async def finalize(self, snapshot: Snapshot) -> Outcome:
+        """Delete the group once no model is in it, and prove it."""
+        live = await managed.live(self._ports, snapshot)
+        if live is None:
+            return Outcome(finalized=True)
+        return await self._finalize(live)
+
+    async def _finalize(self, snapshot: Snapshot) -> Outcome:
+        session = Session(self._ports, snapshot, MLModelGroupStatus)
+        if snapshot.retain or (session.status.id is None and session.status.pending is None):
+            return managed.retained(session)
+        name = references.connection_name(snapshot)
+        connected = managed.connection_for_deletion(self._ports, snapshot, name)
+        if not isinstance(connected, Connected):
+            return await managed.unconnected(session, connected)
+        users = self._ports.catalog.dependents(snapshot.key)
+        if users:
+            words = f"Used by {references.names(users)}. Delete them, or move them to another group."
+            return await managed.blocked(session, Reason.USED_BY_MODELS, words)
+        try:
+            return await self._delete(session, connected.client)
+        except MLError as error:
+            return await self._not_deleted(session, error)
+
+    async def _create(
+        self,
+        session: Session[MLModelGroupStatus],
+        client: MLCommons,
+        spec: MLModelGroupSpec,
+        desired: Mapping[str, Any],
+    ) -> Outcome:
+        created = await self._creation.run(
+            session,
+            client,
+            role=Role.GROUP,
+            revision=_REVISION,
+            hash_=digest(desired),
+            post=lambda: client.create_group(desired),
+        )
+        if isinstance(created, Outcome):
+            return created
+        # One that was found is compared with the spec before it counts as applied.
+        spec_hash = None if created.found else digest(desired)
+        await session.record(*_ready(), id=created.id, pending=None, spec_hash=spec_hash)
+        self._creation.forget(session.snapshot.uid)
+        for surplus in created.surplus:
+            await client.delete_group(surplus)
+        return Outcome(requeue_after=0 if created.found else managed.resync(spec.resync_interval))
+
+    async def _keep(
+        self,
+        session: Session[MLModelGroupStatus],
+        client: MLCommons,
+        spec: MLModelGroupSpec,
+        desired: Mapping[str, Any],
+    ) -> Outcome:
+        id_ = session.status.id or ""
+        changed = session.status.spec_hash != digest(desired) or session.asked
+        max_age = 0.0 if changed else managed.freshness(spec.resync_interval)
+        observed = await client.observe("group", id_, max_age=max_age)
+        if observed is None:
+            words = f"Group {id_} has been deleted in OpenSearch; creating it again."
+            session.event("ExternalIDChanged", words, warning=True)
+            await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
+            return await self._create(session, client, spec, desired)
+        body = difference(desired, observed.source)
+        if body:
+            await client.update_group(id_, body)
+            session.event("Updated", f"Changed {', '.join(sorted(body))} of the group.")
+        await session.record(*_ready(), spec_hash=digest(desired))
+        return Outcome(requeue_after=managed.resync(spec.resync_interval))
+
+    async def _delete(self, session: Session[MLModelGroupStatus], client: MLCommons) -> Outcome:
+        settled = await managed.settle_intent(session, self._creation, client, role=Role.GROUP)
+        if isinstance(settled, Outcome):
+            return settled
+        id_ = session.status.id or (settled.id if settled else None)
+        remover = managed.Remover("group", get=client.get_group, delete=client.delete_group, client=client)
+        while id_ is not None:
+            if not await remover.remove(id_):
+                return Outcome(requeue_after=managed.DELETE_POLL)
+            left = await managed.absent(session, client, role=Role.GROUP, revision=_REVISION)
+            id_ = left.id if left else None
+        self._creation.forget(session.snapshot.uid)
+        return Outcome(finalized=True)
+
+    async def _not_deleted(self, session: Session[MLModelGroupStatus], error: MLError) -> Outcome:
+        if error.code is MLCode.IN_USE:
+            words = f"{error.message}. Models that this operator does not manage are in the group; delete them first."
+            return await managed.blocked(session, Reason.USED_BY_MODELS, words, after=30)
+        return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)
+
+
+def _ready() -> tuple[Fact, ...]:
+    return (true(ConditionType.REFERENCES_RESOLVED), true(ConditionType.SYNCED))

@@ -1,0 +1,135 @@
+"""What connectors, groups and models have in common around their own plans."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from ..constants import ConditionType, Reason
+from ..errors import MLError
+from ..models.common import ManagedStatus, seconds
+from ..models.snapshot import Snapshot
+from . import create, references, refusal
+from .conditions import Fact, false
+from .create import Role
+from .creation import Created, Creation
+from .outcome import Outcome
+from .ports import Hit, MLCommons
+from .references import Connected, Unknown
+from .session import Ports, Session
+
+NET = 300.0
+"""Seconds after which something is looked at again although an event should have woken it long ago."""
+DELETE_POLL = 1.0
+
+
+def resync(interval: str) -> float | None:
+    """Return the seconds until the next look at an object at rest; None when resync is off."""
+    return seconds(interval) or None
+
+
+def freshness(interval: str) -> float:
+    """Return how old a batched read may be: half a resync, so that drift is seen within one and a half."""
+    return (seconds(interval) or NET) / 2
+
+
+async def unconnected(session: Session[ManagedStatus], verdict: Fact | Unknown) -> Outcome:
+    """Show why the connection cannot be used; the connection wakes its dependents when it can."""
+    if isinstance(verdict, Fact):
+        await session.record(verdict)
+    return Outcome(requeue_after=NET)
+
+
+async def refused(session: Session[ManagedStatus], error: MLError, *, doing: str) -> Outcome:
+    """Show a refusal and try again with growing delay."""
+    await session.record(refusal.fact(error, doing=doing))
+    return Outcome(retry=True)
+
+
+async def blocked(
+    session: Session[ManagedStatus], reason: Reason, words: str, *, after: float = NET
+) -> Outcome:
+    """Show what holds a deletion up; it goes on by itself."""
+    await session.record(false(ConditionType.DELETABLE, reason, words))
+    return Outcome(requeue_after=after)
+
+
+def connection_for_deletion(ports: Ports, snapshot: Snapshot, name: str) -> Connected | Fact | Unknown:
+    """Resolve the connection of an object that is being deleted."""
+    verdict = references.connection(ports, references.connection_key(snapshot, name))
+    if not isinstance(verdict, Fact):
+        return verdict
+    words = (
+        f"{verdict.message} The remote object cannot be deleted without it. Mend the connection, or leave the object "
+        "in OpenSearch: kubectl annotate ... opensearchml.io/deletion-policy=Retain"
+    )
+    return false(ConditionType.DELETABLE, Reason.CONNECTION_UNAVAILABLE, words)
+
+
+async def live(ports: Ports, snapshot: Snapshot) -> Snapshot | None:
+    """Read an object that is being deleted; None when it, or our finalizer in it, is gone.
+
+    kopf keeps back the events of an object whose delete handler runs: an annotation that lets it go is seen
+    only here.
+    """
+    now = await ports.store.read(snapshot.key)
+    return now if now is not None and now.uid == snapshot.uid and now.finalizer else None
+
+
+def retained(session: Session[ManagedStatus]) -> Outcome:
+    """Let the resource go and leave the remote object where it is."""
+    if session.status.id:
+        session.event("Retained", f"{session.status.id} stays in OpenSearch: the deletion policy is Retain.")
+    return Outcome(finalized=True)
+
+
+class Remover:
+    """Deletes one remote object of a simple kind and proves that it is gone."""
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        get: Callable[[str], Awaitable[Hit | None]],
+        delete: Callable[[str], Awaitable[None]],
+        client: MLCommons,
+    ) -> None:
+        self._kind = kind
+        self._get = get
+        self._delete = delete
+        self._client = client
+
+    async def remove(self, object_id: str) -> bool:
+        """Delete, then GET: only GET's 404 is proof (a DELETE answers 200, 404 or 500 for a missing one)."""
+        await self._delete(object_id)
+        gone = await self._get(object_id) is None
+        if gone:
+            self._client.forget(self._kind, object_id)
+        return gone
+
+
+async def settle_intent(
+    session: Session[ManagedStatus], creation: Creation, client: MLCommons, *, role: Role
+) -> Created | Outcome | None:
+    """Before a deletion: find out what a standing intent has created; None when there is nothing to wait for."""
+    pending = session.status.pending
+    if pending is None or pending.role != role.value:
+        return None
+    settled = await creation.settle(session, client, role=role, revision=pending.revision)
+    if isinstance(settled, Outcome):
+        await session.record(
+            false(
+                ConditionType.DELETABLE,
+                Reason.WAITING_FOR_UNRESOLVED_CREATE,
+                "A create got no clear answer and may still be carried out; deletion waits until that is known.",
+            )
+        )
+    return settled
+
+
+async def absent(
+    session: Session[ManagedStatus], client: MLCommons, *, role: Role, revision: int
+) -> Hit | None:
+    """Return an object that still carries the marker; None proves that there is none."""
+    token = create.marker(session.snapshot.uid, role, revision)
+    hits = await client.search_marker(role.value.lower(), token)
+    return hits[0] if hits else None

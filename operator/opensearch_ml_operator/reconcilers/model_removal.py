@@ -1,0 +1,111 @@
+"""Deleting a RemoteModel: switch auto-deploy off, undeploy, delete, prove that nothing is left."""
+
+from __future__ import annotations
+
+from ..constants import ConditionType, Reason
+from ..errors import MLCode, MLError
+from ..models.model import RemoteModelStatus
+from ..models.snapshot import Snapshot
+from . import managed, model_body, model_plan
+from .conditions import false
+from .create import Role
+from .creation import Creation
+from .model_references import connection_name
+from .model_watch import Watches
+from .outcome import Outcome
+from .ports import Hit, MLCommons
+from .references import Connected
+from .session import Ports, Session
+
+_SETTLE = 30.0
+"""Seconds that a running deployment is waited for: an undeploy in the middle of it does not stick."""
+_POLL = 0.3
+
+
+class ModelRemoval:
+    """One step a run; every step is decided by what the server shows, so it can be begun again anywhere."""
+
+    def __init__(self, ports: Ports, creation: Creation, watches: Watches) -> None:
+        self._ports = ports
+        self._creation = creation
+        self._watches = watches
+
+    async def run(self, snapshot: Snapshot) -> Outcome:
+        """Take the next step; `finalized` only when the absence of model and own group is proven."""
+        session = Session(self._ports, snapshot, RemoteModelStatus)
+        status = session.status
+        if snapshot.retain or (status.id is None and status.pending is None and not status.owned_group):
+            return managed.retained(session)
+        name = connection_name(self._ports, snapshot)
+        connected = managed.connection_for_deletion(self._ports, snapshot, name)
+        if not isinstance(connected, Connected):
+            return await managed.unconnected(session, connected)
+        self._ports.pool.gate(connected.key, "register").leave(snapshot.key)
+        self._ports.pool.gate(connected.key, "deploy").leave(snapshot.key)
+        try:
+            return await self._step(session, connected.client)
+        except MLError as error:
+            return await self._not_deleted(session, error)
+
+    async def _step(self, session: Session[RemoteModelStatus], client: MLCommons) -> Outcome:
+        settled = await managed.settle_intent(session, self._creation, client, role=Role.MODEL)
+        if isinstance(settled, Outcome):
+            return settled
+        model_id = session.status.id or (settled.id if settled else None)
+        model = await client.get_model(model_id) if model_id else None
+        if model is None:
+            model = await managed.absent(session, client, role=Role.MODEL, revision=model_body.REVISION)
+        if model is not None:
+            return await self._remove(session, client, model)
+        return await self._remove_group(session, client)
+
+    async def _remove(self, session: Session[RemoteModelStatus], client: MLCommons, model: Hit) -> Outcome:
+        """Bring the model down, then delete it; the next run proves the absence."""
+        if model_body.auto_deploys(model.source):
+            await client.update_model(model.id, {"deploy_setting": {"is_auto_deploy_enabled": False}})
+        state = str(model.source.get("model_state", ""))
+        watch = self._watches.see(session.snapshot.uid, state)
+        if state == model_plan.DEPLOYING and watch.same_for < _SETTLE:
+            return Outcome(requeue_after=_POLL)
+        if state in model_plan.LOADED or (
+            state != model_plan.REGISTERED and await self._loaded(client, model.id)
+        ):
+            await client.undeploy_model(model.id)
+            words = "Undeploying; the model is deleted when no node holds it any more."
+            if watch.polls > 1:
+                await session.record(false(ConditionType.DELETABLE, Reason.UNDEPLOY_RUNNING, words))
+            return Outcome(requeue_after=0 if watch.polls == 0 else _POLL)
+        await client.delete_model(model.id)
+        client.forget("model", model.id)
+        return Outcome(requeue_after=0)
+
+    async def _remove_group(self, session: Session[RemoteModelStatus], client: MLCommons) -> Outcome:
+        """Delete the group that was made for this model alone."""
+        settled = await managed.settle_intent(session, self._creation, client, role=Role.GROUP)
+        if isinstance(settled, Outcome):
+            return settled
+        owned = session.status.model_group_id if session.status.owned_group else None
+        group_id = owned or (settled.id if settled else None)
+        remover = managed.Remover("group", get=client.get_group, delete=client.delete_group, client=client)
+        if group_id is not None and not await remover.remove(group_id):
+            return Outcome(requeue_after=managed.DELETE_POLL)
+        self._creation.forget(session.snapshot.uid)
+        self._watches.forget(session.snapshot.uid)
+        return Outcome(finalized=True)
+
+    async def _loaded(self, client: MLCommons, model_id: str) -> bool:
+        """Whether a node still holds the model, although its document says otherwise."""
+        try:
+            return await client.loaded_nodes(model_id) > 0
+        except MLError as error:
+            if error.code is MLCode.FORBIDDEN:  # without this right the document is all there is
+                return False
+            raise
+
+    async def _not_deleted(self, session: Session[RemoteModelStatus], error: MLError) -> Outcome:
+        if error.code is MLCode.IN_USE:
+            words = f"{error.message}. Take the model out of them first."
+            return await managed.blocked(session, Reason.USED_BY_MODELS, words, after=10)
+        if error.code in {MLCode.BUSY, MLCode.NOT_FOUND}:
+            return Outcome(requeue_after=managed.DELETE_POLL)
+        return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)

@@ -1,0 +1,86 @@
+"""The parts of a RemoteModel's status that are computed: tasks, workers, the healing budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from ..models.common import seconds
+from ..models.model import Healing, HealingStatus, Task, Workers
+from .model_plan import Budget
+from .records import timestamp
+
+KEPT_TASKS = 5
+_FIRST_DELAY = 10.0
+_LONGEST_DELAY = 300.0
+
+
+def started(
+    tasks: Sequence[Task], type_: Literal["Register", "Deploy"], task_id: str, *, now: str, state: str
+) -> list[Task]:
+    """Return the tasks with a new one. A register is finished when it answers, a deploy is not."""
+    if not task_id:
+        return list(tasks)
+    finished = now if state == "COMPLETED" else None
+    task = Task(type=type_, id=task_id, state=state, started_at=now, finished_at=finished)
+    return [*tasks, task][-KEPT_TASKS:]
+
+
+def running(tasks: Sequence[Task]) -> Task | None:
+    """Return the deploy task whose end has not been seen."""
+    return next(
+        (task for task in reversed(tasks) if task.type == "Deploy" and task.finished_at is None), None
+    )
+
+
+def finished(tasks: Sequence[Task], *, now: str, state: str, error: str | None = None) -> list[Task]:
+    """Return the tasks with the unfinished ones ended: the model's state is the better witness than its task."""
+    return [
+        task
+        if task.finished_at is not None
+        else task.model_copy(update={"state": state, "finished_at": now, "error": error})
+        for task in tasks
+    ]
+
+
+def workers(observed: Mapping[str, Any]) -> Workers:
+    """Return the server's counts of nodes."""
+    return Workers(
+        planned=_count(observed.get("planning_worker_node_count")),
+        current=_count(observed.get("current_worker_node_count")),
+    )
+
+
+def budget(healing: Healing, status: HealingStatus | None, *, now: datetime) -> Budget:
+    """Return what healing may still do now."""
+    status = status or HealingStatus()
+    begun = _moment(status.window_start)
+    window = timedelta(seconds=seconds(healing.window))
+    if begun is None or now >= begun + window:
+        return Budget(enabled=healing.enabled, exhausted=False, wait=0.0, attempts=0)
+    if status.attempts >= healing.max_attempts:
+        left = (begun + window - now).total_seconds()
+        return Budget(enabled=healing.enabled, exhausted=True, wait=left, attempts=status.attempts)
+    due = _moment(status.next_attempt_time)
+    wait = max(0.0, (due - now).total_seconds()) if due else 0.0
+    return Budget(enabled=healing.enabled, exhausted=False, wait=wait, attempts=status.attempts)
+
+
+def attempted(status: HealingStatus | None, spent: Budget, *, now: datetime) -> HealingStatus:
+    """Return the record after one more attempt; the pause before the next one doubles."""
+    begun = status.window_start if status is not None and spent.attempts else timestamp(now)
+    delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0**spent.attempts)
+    return HealingStatus(
+        attempts=spent.attempts + 1,
+        window_start=begun,
+        next_attempt_time=timestamp(now + timedelta(seconds=delay)),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0

@@ -1,0 +1,110 @@
+"""One pass over one object: its newest snapshot, its typed status, and the only way to change that status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from ..constants import ConditionType, Reason
+from ..models.common import StatusBase
+from ..models.snapshot import ObjectKey, Snapshot
+from .conditions import Fact, build, find
+from .ports import Catalog, ConnectionPool, EventSink, SecretSource, StatusStore
+from .records import parse_status, timestamp
+
+StatusT_co = TypeVar("StatusT_co", bound=StatusBase, covariant=True)
+
+_IN_PROGRESS = frozenset(
+    {
+        Reason.CREATING,
+        Reason.UPDATING,
+        Reason.SWAPPING,
+        Reason.REGISTER_TASK_RUNNING,
+        Reason.DEPLOY_TASK_RUNNING,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything that the reconcilers are given."""
+
+    store: StatusStore
+    secrets: SecretSource
+    events: EventSink
+    pool: ConnectionPool
+    catalog: Catalog
+    wake: Callable[[ObjectKey], None]
+    """Ask for a reconcile of this object soon."""
+    now: Callable[[], datetime]
+    """Wall clock, UTC: for what people read."""
+    monotonic: Callable[[], float]
+    """Seconds that only grow: for every decision."""
+    holder: str
+    """Names this process in intents."""
+    quiet_period: float
+    """Seconds until the server can no longer apply an abandoned create."""
+
+
+class Session(Generic[StatusT_co]):
+    """Reads typed, writes by compare-and-set; after each write it goes on from what the server stored."""
+
+    def __init__(self, ports: Ports, snapshot: Snapshot, status_model: type[StatusT_co]) -> None:
+        self.ports = ports
+        self.snapshot = snapshot
+        self.status: StatusT_co = parse_status(status_model, snapshot.status)
+        self._status_model = status_model
+
+    @property
+    def now(self) -> str:
+        """The time for status fields."""
+        return timestamp(self.ports.now())
+
+    @property
+    def asked(self) -> bool:
+        """Whether a person has asked for a reconcile that has not been answered yet."""
+        requested = self.snapshot.requested_at
+        return requested is not None and requested != self.status.last_handled_reconcile_at
+
+    async def record(self, *facts: Fact, **changes: Any) -> None:
+        """Write the changed status fields and the conditions that follow from the facts, if anything differs.
+
+        `changes` are fields of the status model; None removes one. Raises the errors of StatusStore.write.
+        """
+        before = self.status
+        changed = before.model_copy(
+            update={
+                **changes,
+                "observed_generation": self.snapshot.generation,
+                "last_handled_reconcile_at": self.snapshot.requested_at or before.last_handled_reconcile_at,
+                "conditions": build(
+                    before.conditions, facts, generation=self.snapshot.generation, now=self.now
+                )
+                if facts
+                else before.conditions,
+            }
+        )
+        if changed.to_body() == before.to_body() and self.snapshot.status:
+            return
+        wanted = changed.model_copy(update={"last_sync_time": self.now})
+        self.snapshot = await self.ports.store.write(self.snapshot, wanted.to_body())
+        self.status = parse_status(self._status_model, self.snapshot.status)
+        self._announce(before)
+
+    def event(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """Post an Event about the object."""
+        kind = "Warning" if warning else "Normal"
+        self.ports.events.post(self.snapshot, kind=kind, reason=reason, message=message)
+
+    def _announce(self, before: StatusBase) -> None:
+        """Post an Event when the verdict has changed; progress is no news."""
+        was = find(before.conditions, ConditionType.READY)
+        ready = find(self.status.conditions, ConditionType.READY)
+        if ready is None or (was is not None and (was.status, was.reason) == (ready.status, ready.reason)):
+            return
+        if ready.status == "True":
+            self.event("Ready", ready.message or "Everything is as the spec says.")
+        elif ready.reason not in _IN_PROGRESS:
+            self.event(ready.reason, ready.message, warning=True)
