@@ -1,0 +1,1 @@
+"""Decides when an object is reconciled; knows neither kopf nor HTTP nor Kubernetes."""
