@@ -1,0 +1,25 @@
+"""What the reconcilers may know of other objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..models.snapshot import ObjectKey, Snapshot
+from .cache import Cache
+from .links import Links
+
+
+@dataclass(frozen=True, slots=True)
+class KnownObjects:
+    """The engine's side of the `Catalog` port: reads only, no I/O."""
+
+    cache: Cache
+    links: Links
+
+    def get(self, key: ObjectKey) -> Snapshot | None:
+        """Return the newest snapshot, or None when the object is unknown."""
+        return self.cache.get(key)
+
+    def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
+        """Return the objects whose spec refers to this one."""
+        return self.links.dependents(key)
