@@ -83,7 +83,7 @@ class Observations:
             async with known.searching:
                 if not entry.known(since=since):
                     if known.failure is not None and known.failed_at >= asked:
-                        raise known.failure
+                        raise known.failure.with_traceback(None)
                     await self._search_due(kind, known, object_id)
         if not entry.known(since=since):
             started = self._clock()

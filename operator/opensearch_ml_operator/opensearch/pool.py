@@ -75,10 +75,7 @@ class Pool:
         return gate
 
     async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommonsClient:
-        """Return the client with these settings, made anew (and not available yet) if they have changed.
-
-        Raises MLError TLS_FAILED when `ca` holds no certificate; the old client then stays.
-        """
+        """Return the client with these settings, made anew (and not available yet) if they have changed."""
         old = self._clients.get(key)
         if old is not None and old.settings == settings:
             return old.client

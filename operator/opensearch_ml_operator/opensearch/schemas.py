@@ -135,7 +135,7 @@ class Settings(Answer):
     defaults: Mapping[str, Any] = Field(default_factory=dict)
 
     def get(self, name: str) -> Any:
-        """Return the value in force: transient, then persistent, then file or default (OpenSearch's order)."""
+        """Return the value in force: transient, then persistent, then file or default, OpenSearch's order."""
         for layer in (self.transient, self.persistent, self.defaults):
             if name in layer:
                 return layer[name]

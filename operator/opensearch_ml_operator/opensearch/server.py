@@ -16,7 +16,7 @@ from .transport import Transport
 _ML: Final = "plugins.ml_commons."
 _SETTINGS_PATH: Final = (
     "/_cluster/settings?include_defaults=true&flat_settings=true"
-    "&filter_path=*.plugins%5C.ml_commons%5C.*,*.plugins%5C.security%5C.*"
+    "&filter_path=*.plugins%5C.ml_commons%5C.*,*.plugins%5C.security*"
 )
 
 _DISGUISE: Final = "7.10.2"
@@ -77,7 +77,7 @@ def _capabilities(version: Version, settings: Settings | None) -> set[Capability
     if settings is None:  # only the Security plugin forbids anything
         return found | {Capability.SECURITY}
     found |= {c for c, name in _BY_SETTING.items() if _true(settings, name)}
-    if any(name.startswith("plugins.security.") for name in settings.defaults):
+    if any(name.startswith("plugins.security") for name in settings.defaults):
         found.add(Capability.SECURITY)
     return found
 

@@ -39,7 +39,10 @@ _KEEP_ALIVE_SECONDS: Final = 30.0
 
 
 class Transport:
-    """Requests of one connection, at most `max_in_flight` at a time (httpx gets slow beyond 16)."""
+    """Requests of one connection, at most `max_in_flight` at a time (httpx gets slow beyond 16).
+
+    A CA that holds no certificate makes every call fail with TLS_FAILED: the caller has one place for it.
+    """
 
     def __init__(
         self,
@@ -49,7 +52,6 @@ class Transport:
         on_unusable: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        """Raise MLError TLS_FAILED when the settings' CA is not a certificate."""
         self._endpoints = tuple(endpoint.rstrip("/") for endpoint in settings.endpoints)
         self._preferred = 0
         self._observer = observer
@@ -62,7 +64,13 @@ class Transport:
         self._slots = asyncio.Semaphore(settings.max_in_flight)
         self._calls = 0
         self._retired = False
-        self._client = _http_client(settings)
+        self._refusal: MLError | None = None
+        try:
+            tls = _tls(settings.ca)
+        except (ssl.SSLError, ValueError):
+            self._refusal = MLError(MLCode.TLS_FAILED, "the CA given holds no certificate in PEM form")
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._client = _http_client(settings, tls)
 
     async def call(
         self, operation: Operation, method: str, path: str, body: Mapping[str, Any] | None = None
@@ -72,6 +80,8 @@ class Transport:
         Waits for a free slot first; from then on it takes at most twice the connect and read time-outs, and
         one connect time-out more for each endpoint that cannot be reached.
         """
+        if self._refusal is not None:
+            raise self._refusal.with_traceback(None)
         if self._retired and self._calls == 0:
             raise MLError(MLCode.NOT_SENT, "the connection's settings have changed, this client is closed")
         self._calls += 1
@@ -161,7 +171,7 @@ class Transport:
             raise unreadable(operation, "not JSON") from None
 
 
-def _http_client(settings: ConnectionSettings) -> httpx.AsyncClient:
+def _http_client(settings: ConnectionSettings, tls: ssl.SSLContext) -> httpx.AsyncClient:
     auth = None
     if settings.username is not None and settings.password is not None:
         auth = httpx.BasicAuth(settings.username, settings.password)
@@ -172,7 +182,7 @@ def _http_client(settings: ConnectionSettings) -> httpx.AsyncClient:
             "Accept-Encoding": "identity",
             "User-Agent": f"{NAME}/{__version__}",
         },
-        verify=_tls(settings.ca),
+        verify=tls,
         http1=True,
         http2=False,
         trust_env=False,
@@ -189,11 +199,8 @@ def _http_client(settings: ConnectionSettings) -> httpx.AsyncClient:
 def _tls(ca: bytes | None) -> ssl.SSLContext:
     if ca is None:
         return httpx.create_ssl_context(trust_env=False)
-    try:
-        # An empty text would mean "the system's certificates".
-        return ssl.create_default_context(cadata=ca.decode("ascii").strip() or "no certificate")
-    except (ssl.SSLError, ValueError):
-        raise MLError(MLCode.TLS_FAILED, "the CA given holds no certificate in PEM form") from None
+    # Bundles have comments in all languages. An empty text would mean "the system's certificates".
+    return ssl.create_default_context(cadata=ca.decode("ascii", "ignore").strip() or "no certificate")
 
 
 async def _read_bounded(response: httpx.Response, limit: int, operation: Operation) -> bytes:

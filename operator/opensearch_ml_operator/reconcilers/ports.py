@@ -162,10 +162,7 @@ class ConnectionPool(Protocol):
         """Return the gate that keeps the registers or deploys of this connection few."""
 
     async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommons:
-        """Return the client with these settings, made anew (and not available yet) if they have changed.
-
-        Raises MLError TLS_FAILED when `ca` holds no certificate.
-        """
+        """Return the client with these settings, made anew (and not available yet) if they have changed."""
 
     async def drop(self, key: ObjectKey) -> None:
         """Forget the connection; its client is closed when the calls in flight are done."""
