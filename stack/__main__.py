@@ -16,9 +16,10 @@ from stack.toolchain import MissingToolsError
 
 
 def main() -> int:
-    """Run the command line. Ctrl-C and SIGTERM end the servers and are no failure."""
+    """Run the command line. Ctrl-C, SIGTERM and a closed terminal end the servers and are no failure."""
     arguments = _parser().parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     chosen = tuple(dict.fromkeys(arguments.opensearch or versions.OPENSEARCH))
     try:
         if arguments.build_only:
