@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MICROSECONDS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ def seconds(duration: str) -> float:
     """Convert a Go-style duration such as "1m30s" to seconds; anything else raises ValueError."""
     parts = _DURATION_PART.findall(duration)
     if not parts or "".join(number + unit for number, unit in parts) != duration:
-        msg = f"not a duration: {duration!r}"
-        raise ValueError(msg)
-    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+        raise ValueError(f"not a duration: {duration!r}")
+    # Whole microseconds, because the API server's durations are exact and a bound may be met exactly.
+    return sum(round(float(number) * _MICROSECONDS[unit]) for number, unit in parts) / 1_000_000
 
 
 def exactly_one(*fields: str) -> Rule:
