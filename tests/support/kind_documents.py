@@ -1,0 +1,296 @@
+"""Documents of every kind with the verdict that both judges must come to: pydantic and the API server.
+
+A document is a kind and the changes to its minimal spec; a change to ABSENT removes the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+ABSENT: Final = object()
+PREDICT: Final = {"type": "predict", "method": "POST", "url": "https://models.example/v1/embeddings"}
+MINIMAL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "OpenSearchConnection": {"endpoints": ["https://opensearch.example:9200"]},
+    "MLModelGroup": {"connectionRef": {"name": "main"}},
+    "MLConnector": {"connectionRef": {"name": "main"}, "actions": [PREDICT]},
+    "RemoteModel": {"connectorRef": {"name": "embeddings"}},
+}
+
+
+def spec_of(kind: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the minimal spec of the kind with the changes made."""
+    return {name: value for name, value in {**MINIMAL[kind], **changes}.items() if value is not ABSENT}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCase:
+    """A rule, and changes to the minimal spec that keep and break it."""
+
+    kind: str
+    message: str
+    keeps: tuple[Mapping[str, Any], ...]
+    breaks: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateCase:
+    """A rule about updates: from `before`, the changes to the minimal spec that keep and break it."""
+
+    kind: str
+    message: str
+    before: Mapping[str, Any]
+    keeps: tuple[Mapping[str, Any], ...]
+    breaks: tuple[Mapping[str, Any], ...]
+
+
+def _durations(kind: str, path: str, words: str, keeps: tuple[str, ...], breaks: tuple[str, ...]) -> RuleCase:
+    outer, _, field = path.rpartition(".")
+
+    def change(value: str) -> Mapping[str, Any]:
+        return {outer: {field: value}} if outer else {field: value}
+
+    return RuleCase(kind, f"{field} must be {words}", tuple(map(change, keeps)), tuple(map(change, breaks)))
+
+
+def _managed(kind: str) -> Iterator[RuleCase]:
+    yield _durations(
+        kind,
+        "resyncInterval",
+        "at least 30s, or 0s for never",
+        ("30s", "0s", "0h0m", "0.5m", "24h"),
+        ("29s", "1ms", "29.999s"),
+    )
+
+
+def _access(kind: str) -> Iterator[RuleCase]:
+    yield RuleCase(
+        kind,
+        "backendRoles and addAllBackendRoles are only for mode restricted",
+        keeps=(
+            {"access": {"mode": "public"}},
+            {"access": {"mode": "private", "backendRoles": [], "addAllBackendRoles": False}},
+            {"access": {"mode": "restricted", "backendRoles": ["search-team"]}},
+        ),
+        breaks=(
+            {"access": {"mode": "public", "backendRoles": ["search-team"]}},
+            {"access": {"mode": "private", "addAllBackendRoles": True}},
+        ),
+    )
+    yield RuleCase(
+        kind,
+        "mode restricted needs either backendRoles or addAllBackendRoles",
+        keeps=(
+            {"access": {"mode": "restricted", "addAllBackendRoles": True}},
+            {"access": {"mode": "restricted", "backendRoles": ["a", "b"], "addAllBackendRoles": False}},
+        ),
+        breaks=(
+            {"access": {"mode": "restricted"}},
+            {"access": {"mode": "restricted", "backendRoles": []}},
+            {"access": {"mode": "restricted", "backendRoles": ["a"], "addAllBackendRoles": True}},
+        ),
+    )
+
+
+RULES: Final[tuple[RuleCase, ...]] = (
+    _durations("OpenSearchConnection", "healthInterval", "between 5s and 1h", ("5s", "1h"), ("4s", "61m")),
+    _durations(
+        "OpenSearchConnection", "timeout.connect", "between 100ms and 1m", ("0.1s", "60s"), ("99ms", "2m")
+    ),
+    _durations("OpenSearchConnection", "timeout.read", "between 1s and 5m", ("1000ms", "5m"), ("0s", "301s")),
+    *_managed("MLModelGroup"),
+    *_access("MLModelGroup"),
+    *_managed("MLConnector"),
+    *_access("MLConnector"),
+    RuleCase(
+        "MLConnector",
+        "exactly one of secretKeyRef, value must be set",
+        keeps=(
+            {"credentials": [{"name": "key", "secretKeyRef": {"name": "provider", "key": "api-key"}}]},
+            {"credentials": [{"name": "roleArn", "value": "arn:aws:iam::123456789012:role/ml"}]},
+        ),
+        breaks=(
+            {"credentials": [{"name": "key"}]},
+            {"credentials": [{"name": "k", "value": "v", "secretKeyRef": {"name": "p", "key": "k"}}]},
+        ),
+    ),
+    RuleCase(
+        "MLConnector",
+        "at most one of credentials, credentialsFrom may be set",
+        keeps=(
+            {"credentialsFrom": {"secretRef": {"name": "provider"}}},
+            {"credentialsFrom": {"secretRef": {"name": "provider"}}, "credentials": []},
+        ),
+        breaks=(
+            {
+                "credentialsFrom": {"secretRef": {"name": "provider"}},
+                "credentials": [{"name": "region", "value": "eu-west-1"}],
+            },
+        ),
+    ),
+    _durations(
+        "MLConnector", "clientConfig.connectionTimeout", "between 1s and 1h", ("1s", "1h"), ("0s", "3601s")
+    ),
+    _durations(
+        "MLConnector", "clientConfig.readTimeout", "between 1s and 1h", ("1m30s", "60m"), ("0m", "2h")
+    ),
+    _durations(
+        "MLConnector", "clientConfig.retryBackoff", "between 1ms and 1h", ("1ms", "1h"), ("0.5ms", "2h")
+    ),
+    _durations("MLConnector", "update.keepOldFor", "between 0s and 24h", ("0s", "24h"), ("24h1s",)),
+    *_managed("RemoteModel"),
+    RuleCase(
+        "RemoteModel",
+        "exactly one of connectorRef, connectorID must be set",
+        keeps=(
+            {"connectorRef": {"name": "embeddings"}},
+            {"connectorRef": ABSENT, "connectorID": "aBc_-1", "connectionRef": {"name": "main"}},
+        ),
+        breaks=(
+            {"connectorRef": ABSENT, "connectionRef": {"name": "main"}},
+            {"connectorID": "aBc_-1", "connectionRef": {"name": "main"}},
+        ),
+    ),
+    RuleCase(
+        "RemoteModel",
+        "connectionRef may be left out only with connectorRef",
+        keeps=({}, {"connectionRef": {"name": "main"}}),
+        breaks=({"connectorRef": ABSENT, "connectorID": "aBc_-1"},),
+    ),
+    RuleCase(
+        "RemoteModel",
+        "at most one of modelGroupRef, modelGroupID may be set",
+        keeps=({"modelGroupRef": {"name": "search"}}, {"modelGroupID": "aBc_-1"}),
+        breaks=({"modelGroupRef": {"name": "search"}, "modelGroupID": "aBc_-1"},),
+    ),
+    _durations("RemoteModel", "healing.window", "between 1m and 24h", ("1m", "24h"), ("59s", "25h")),
+    _durations(
+        "RemoteModel", "healing.stuckAfter", "between 10s and 24h", ("10s", "1440m"), ("9s", "24h1ms")
+    ),
+)
+
+_IMMUTABLE: Final = "connectionRef cannot be changed; delete the object and create it again"
+UPDATE_RULES: Final[tuple[UpdateCase, ...]] = (
+    *(
+        UpdateCase(
+            kind,
+            _IMMUTABLE,
+            before={},
+            keeps=(
+                {"deletionPolicy": "Retain"},
+                {"connectionRef": {"kind": "OpenSearchConnection", "name": "main"}},
+            ),
+            breaks=({"connectionRef": {"name": "other"}},),
+        )
+        for kind in ("MLModelGroup", "MLConnector")
+    ),
+    UpdateCase(
+        "RemoteModel",
+        _IMMUTABLE,
+        before={"connectionRef": {"name": "main"}},
+        keeps=(
+            {"connectionRef": {"name": "main"}, "connectorRef": {"name": "other"}},
+            {"connectionRef": {"name": "main"}, "connectorRef": ABSENT, "connectorID": "aBc_-1"},
+        ),
+        breaks=({"connectionRef": {"name": "other"}}, {}),
+    ),
+    UpdateCase(
+        "RemoteModel",
+        _IMMUTABLE,
+        before={},
+        keeps=({"deploy": False}, {"modelGroupRef": {"name": "search"}}),
+        breaks=({"connectionRef": {"name": "main"}},),
+    ),
+)
+
+ACCEPTED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+    *((kind, {}) for kind in MINIMAL),
+    ("OpenSearchConnection", {"endpoints": ["http://10.0.0.1", "https://[fd00::1]:9200/search/"]}),
+    ("OpenSearchConnection", {"auth": {}}),
+    ("OpenSearchConnection", {"auth": {"basic": {"secretRef": {"name": "operator.user"}}}}),
+    ("OpenSearchConnection", {"tls": {"caRef": {"kind": "ConfigMap", "name": "ca"}, "serverName": "os"}}),
+    (
+        "OpenSearchConnection",
+        {"timeout": {}, "limits": {"maxInFlight": 64, "maxRegisters": 8, "maxDeploys": 1}},
+    ),
+    ("MLModelGroup", {"name": "n" * 256, "description": "", "deletionPolicy": "Retain"}),
+    ("MLModelGroup", {"name": "é" * 256}),
+    (
+        "MLConnector",
+        {"parameters": {"model": "m", "dimensions": 256, "stop": None, "nested": [{"a": [1.5]}]}},
+    ),
+    ("MLConnector", {"protocol": "aws_sigv4", "version": "2"}),
+    (
+        "MLConnector",
+        {"actions": [PREDICT, PREDICT | {"type": "batch_predict", "headers": {"X-Key": "${credential.k}"}}]},
+    ),
+    (
+        "MLConnector",
+        {"actions": [PREDICT | {"url": "${parameters.endpoint}/v1", "requestBody": "{}", "method": "PUT"}]},
+    ),
+    ("MLConnector", {"clientConfig": {"maxConnection": 1, "maxRetryTimes": -1, "skipSSLVerification": True}}),
+    ("MLConnector", {"clientConfig": {"retryBackoffPolicy": "exponential_full_jitter"}}),
+    ("RemoteModel", {"deploy": False, "enabled": False, "deploySetting": {"ttlMinutes": 5}}),
+    ("RemoteModel", {"rateLimiter": {"limit": 1, "unit": "NANOSECONDS"}}),
+    ("RemoteModel", {"guardrails": {"type": "local_regex", "input_guardrail": {"regex": ["a"]}}}),
+    ("RemoteModel", {"interface": {"input": '{"type": "object"}'}}),
+    ("RemoteModel", {"healing": {"enabled": False, "maxAttempts": 1}}),
+)
+
+REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+    ("OpenSearchConnection", {"endpoints": []}),
+    ("OpenSearchConnection", {"endpoints": [f"https://os-{number}" for number in range(17)]}),
+    ("OpenSearchConnection", {"endpoints": ["opensearch.example:9200"]}),
+    ("OpenSearchConnection", {"endpoints": ["https://user:password@opensearch.example"]}),
+    ("OpenSearchConnection", {"endpoints": ["https://opensearch.example/?key=1"]}),
+    ("OpenSearchConnection", {"endpoints": ["https://opensearch.example\n"]}),
+    ("OpenSearchConnection", {"endpoints": "https://opensearch.example"}),
+    ("OpenSearchConnection", {"auth": {"basic": {}}}),
+    ("OpenSearchConnection", {"auth": {"basic": {"secretRef": {"name": "Upper"}}}}),
+    ("OpenSearchConnection", {"tls": {"caRef": {"kind": "Pod", "name": "ca"}}}),
+    ("OpenSearchConnection", {"tls": {"caRef": {"kind": "Secret", "name": "ca", "key": "a/b"}}}),
+    ("OpenSearchConnection", {"limits": {"maxInFlight": 65}}),
+    ("OpenSearchConnection", {"limits": {"maxDeploys": 0}}),
+    ("OpenSearchConnection", {"limits": {"maxRegisters": "4"}}),
+    ("OpenSearchConnection", {"healthInterval": "30"}),
+    ("OpenSearchConnection", {"healthInterval": 30}),
+    ("OpenSearchConnection", {"healthInterval": "-30s"}),
+    ("OpenSearchConnection", {"healthInterval": "٣0s"}),
+    ("MLModelGroup", {"connectionRef": ABSENT}),
+    ("MLModelGroup", {"connectionRef": {"name": ""}}),
+    ("MLModelGroup", {"connectionRef": {"name": "main", "kind": "Cluster"}}),
+    ("MLModelGroup", {"name": "n" * 257}),
+    ("MLModelGroup", {"name": ""}),
+    ("MLModelGroup", {"deletionPolicy": "delete"}),
+    ("MLModelGroup", {"resyncInterval": "100000h"}),
+    ("MLModelGroup", {"access": {"backendRoles": ["a"]}}),
+    ("MLModelGroup", {"access": {"mode": "Public"}}),
+    ("MLModelGroup", {"access": {"mode": "restricted", "backendRoles": ["a", "a"]}}),
+    ("MLConnector", {"actions": ABSENT}),
+    ("MLConnector", {"actions": []}),
+    ("MLConnector", {"actions": [PREDICT, PREDICT]}),
+    ("MLConnector", {"actions": [PREDICT | {"type": "Predict"}]}),
+    ("MLConnector", {"actions": [PREDICT | {"method": "PATCH"}]}),
+    ("MLConnector", {"actions": [PREDICT | {"url": "ftp://models.example"}]}),
+    ("MLConnector", {"actions": [PREDICT | {"headers": {"X-Count": 1}}]}),
+    ("MLConnector", {"actions": [{"type": "predict", "method": "POST"}]}),
+    ("MLConnector", {"parameters": []}),
+    ("MLConnector", {"parameters": {f"p{number}": 1 for number in range(129)}}),
+    ("MLConnector", {"credentials": [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]}),
+    ("MLConnector", {"credentials": [{"name": "a b", "value": "1"}]}),
+    ("MLConnector", {"clientConfig": {"readTimeout": "1500ms"}}),
+    ("MLConnector", {"clientConfig": {"maxConnection": 0}}),
+    ("MLConnector", {"clientConfig": {"maxRetryTimes": 1.5}}),
+    ("MLConnector", {"clientConfig": {"retryBackoffPolicy": "linear"}}),
+    ("MLConnector", {"update": {"strategy": "Redeploy"}}),
+    ("RemoteModel", {"connectorRef": {}}),
+    ("RemoteModel", {"connectorRef": ABSENT, "connectorID": "a b", "connectionRef": {"name": "main"}}),
+    ("RemoteModel", {"deploy": "true"}),
+    ("RemoteModel", {"rateLimiter": {"limit": 0, "unit": "DAYS"}}),
+    ("RemoteModel", {"rateLimiter": {"limit": 1}}),
+    ("RemoteModel", {"rateLimiter": {"limit": 1, "unit": "minutes"}}),
+    ("RemoteModel", {"deploySetting": {"ttlMinutes": -2}}),
+    ("RemoteModel", {"interface": {"input": {"type": "object"}}}),
+    ("RemoteModel", {"healing": {"maxAttempts": 0}}),
+)
