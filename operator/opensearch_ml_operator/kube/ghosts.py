@@ -1,0 +1,44 @@
+"""Which objects exist: the remedy for watches that missed a deletion.
+
+After a restart of the API server a watch starts over with a new list, and nobody tells of the objects that
+were deleted meanwhile: they would live on in the operator's memory as ghosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ..models.snapshot import ObjectKey
+from .client import KubeClient
+from .targets import Target, ours
+
+_PAGE: Final = 500
+_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+async def list_keys(
+    client: KubeClient, kind: str, plural: str, namespaces: Sequence[str] = ()
+) -> set[tuple[ObjectKey, str]]:
+    """Return key and uid of every object of a kind; of all namespaces when none are given.
+
+    To find ghosts, take what is remembered *before* this call and look for it in the answer: what was
+    created while the pages came in is in neither. Raises KubernetesUnavailableError (also when the list
+    took so long that its pages expired), KubernetesForbiddenError.
+    """
+    found: set[tuple[ObjectKey, str]] = set()
+    for namespace in namespaces or (None,):
+        query = {"limit": str(_PAGE)}
+        while True:
+            target = Target(ours(plural), namespace)
+            page = await client.request("GET", target, accept=_METADATA_ONLY, query=query)
+            found.update(_identity(kind, item["metadata"]) for item in page["items"])
+            following = page["metadata"].get("continue")
+            if not following:
+                break
+            query["continue"] = following
+    return found
+
+
+def _identity(kind: str, metadata: dict[str, Any]) -> tuple[ObjectKey, str]:
+    return ObjectKey(kind, metadata.get("namespace") or "", metadata["name"]), metadata["uid"]
