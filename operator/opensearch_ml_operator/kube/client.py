@@ -34,7 +34,10 @@ Observer = Callable[[str, Target, int, float], None]
 
 
 class KubeClient:
-    """Sends single requests: no retries, no caching. Made by `login.connect`, closed with `aclose`."""
+    """Sends single requests and keeps nothing. Made by `login.connect`, closed with `aclose`.
+
+    A write is sent once. A read may be sent twice: aiohttp repeats it when the connection breaks.
+    """
 
     def __init__(
         self,

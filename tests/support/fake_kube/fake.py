@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
+import ssl
 from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -27,7 +29,8 @@ DEFAULT = "default"
 class FakeKube:
     """An API server on loopback for the length of a context. What is done to it here is not counted."""
 
-    def __init__(self, *, bookmark_seconds: float = 1.0) -> None:
+    def __init__(self, *, bookmark_seconds: float = 1.0, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._store = Store()
         self._watches = Watches(self._store, bookmark_seconds)
         self._server = Server(self._store, self._watches)
@@ -53,7 +56,7 @@ class FakeKube:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     def kubeconfig(self, path: Path, *, token: str = "admin") -> Path:
         """Write a kubeconfig (JSON is YAML) that leads here."""
@@ -139,7 +142,7 @@ class FakeKube:
     @property
     def counts(self) -> Counter[tuple[str, str, str]]:
         """How many requests there were, by verb, resource and subresource."""
-        return Counter(tuple(call.counted) for call in self._server.calls)
+        return Counter[tuple[str, str, str]](call.counted for call in self._server.calls)
 
     def reset_counts(self) -> None:
         """Count from zero again."""
@@ -149,7 +152,7 @@ class FakeKube:
 
     def fail(self, fault: Fault) -> None:
         """Let the next requests that the fault meets fail."""
-        self._server.faults.add(fault)
+        self._server.faults.add(dataclasses.replace(fault))
 
     def heal(self) -> None:
         """Forget all faults."""
@@ -182,7 +185,7 @@ class FakeKube:
 
     async def start(self) -> None:
         """Come back on the same port, with all objects."""
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls)
         await self._site.start()
         self._port = self._runner.addresses[0][1]
         self._server.away = False

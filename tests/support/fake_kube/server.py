@@ -16,6 +16,17 @@ from .refusals import RefusedError, not_found
 from .store import Store
 from .watches import Watches
 
+_REASONS = {
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    410: "Expired",
+    422: "Invalid",
+    429: "TooManyRequests",
+    503: "ServiceUnavailable",
+}
+
 
 class Server:
     """Answers requests from the store. `tokens` are the accepted bearer tokens; None lets everybody in."""
@@ -130,7 +141,8 @@ def _injected(fault: Fault) -> web.Response:
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
     if fault.body is not None:
         return web.Response(status=fault.status, body=fault.body, headers=headers)
-    return _refuse(RefusedError(fault.status, "Injected", "injected fault"), headers)
+    reason = _REASONS.get(fault.status, "InternalError")
+    return _refuse(RefusedError(fault.status, reason, "injected fault"), headers)
 
 
 def _refuse(error: RefusedError, headers: dict[str, str] | None = None) -> web.Response:
