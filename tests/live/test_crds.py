@@ -207,6 +207,7 @@ STATUSES: dict[str, StatusBase] = {
     ),
     "RemoteModel": RemoteModelStatus(
         **MANAGED,
+        connection="main",
         connector_id="c",
         model_group_id="g",
         owned_group=True,

@@ -112,7 +112,7 @@ KINDS: Final[tuple[KindInfo, ...]] = (
             _AGE,
             Column("PLANNED", ".status.workers.planned", "integer", wide=True),
             Column("CONNECTOR", ".spec.connectorRef.name", wide=True),
-            Column("CONNECTION", ".spec.connectionRef.name", wide=True),
+            Column("CONNECTION", ".status.connection", wide=True),
             *_WIDE,
         ),
         selectable_fields=(

@@ -141,6 +141,8 @@ class HealingStatus(Model):
 class RemoteModelStatus(ManagedStatus):
     """The model as it is."""
 
+    connection: ShortText | None = None
+    """Name of the connection through which it was registered, which its deletion will need."""
     connector_id: Annotated[RemoteID | None, Field(alias="connectorID")] = None
     """Id of the connector that the model calls."""
     model_group_id: Annotated[RemoteID | None, Field(alias="modelGroupID")] = None
