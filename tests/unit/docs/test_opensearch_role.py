@@ -1,0 +1,33 @@
+"""docs/opensearch-role.md shows the role that is shipped."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "opensearch-role.md").read_text()
+ROLE: dict[str, Any] = json.loads((ROOT / "deploy" / "opensearch-role" / "role.json").read_text())
+
+
+def test_the_configuration_file_holds_the_same_role() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert yaml.safe_load(block) == {"ml-operator": ROLE}
+
+
+def test_every_permission_is_explained() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| \S.* \|$", PAGE, re.MULTILINE)
+    assert rows == ROLE["cluster_permissions"]
+
+
+def test_the_page_counts_right() -> None:
+    assert f"{len(ROLE['cluster_permissions'])} cluster permissions" in PAGE
+
+
+def test_the_role_holds_no_wildcard_and_no_right_on_data() -> None:
+    assert set(ROLE) == {"description", "cluster_permissions"}
+    assert not [permission for permission in ROLE["cluster_permissions"] if "*" in permission]
