@@ -18,6 +18,7 @@ from .patches import apply_patch
 from .refusals import RefusedError, conflict, expired, invalid, not_found
 
 Body = dict[str, Any]
+_FIRST_STATUS = {"observedGeneration": -1}
 _SYSTEM_FIELDS = (
     "uid",
     "creationTimestamp",
@@ -88,7 +89,7 @@ class Store:
         if new["metadata"].get("resourceVersion") != old["metadata"]["resourceVersion"]:
             raise conflict(resource.plural, name)
         if subresource == "status":
-            new = {**old, "status": new.get("status", {})}
+            new = {**old, "status": new.get("status", _FIRST_STATUS)}
             _check_status(resource, new)
         else:
             _check_metadata(old, new)
@@ -197,7 +198,7 @@ def _concerns(change: Change, resource: Resource, namespace: str) -> bool:
 
 def _fill_in(resource: Resource, body: Body) -> None:
     if resource.status is not None:
-        body["status"] = {"observedGeneration": -1}  # what a request says about the status is dropped
+        body["status"] = _FIRST_STATUS  # what a request says about the status is dropped
     if resource.plural == "customresourcedefinitions":
         body["status"] = {"conditions": [{"type": "Established", "status": "True"}]}
     if resource.plural == "secrets":
@@ -208,7 +209,6 @@ def _fill_in(resource: Resource, body: Body) -> None:
 
 def _check_status(resource: Resource, body: Body) -> None:
     assert resource.status is not None
-    body["status"] = {"observedGeneration": -1, **body["status"]}
     try:
         resource.status.model_validate(body["status"])
     except ValidationError as error:
