@@ -134,6 +134,7 @@ def start_control_plane(
         "--advertise-address=127.0.0.1",
         "--endpoint-reconciler-type=none",  # nobody reaches it as a Service, and loopback is no endpoint
         f"--secure-port={port}",
+        "--shutdown-watch-termination-grace-period=1s",  # else it waits a minute for open watches
         f"--tls-cert-file={certificate}",
         f"--tls-private-key-file={key}",
         f"--cert-dir={folder / 'api-server'}",

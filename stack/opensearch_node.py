@@ -186,6 +186,7 @@ def start_opensearch(
         java,
         f"-Xms{HEAP}",
         f"-Xmx{HEAP}",
+        "-XX:TieredStopAtLevel=1",  # its life is short: half the CPU until it is ready, slower only when warm
         "-XX:-UsePerfData",  # it writes outside the run's folder
         f"-Djava.io.tmpdir={temporary}",
         f"-Dlog4j2.configurationFile={Path(__file__).parent / 'opensearch' / 'log4j2.properties'}",
