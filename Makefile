@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKS  := requirements.lock requirements-build.lock requirements-dev.lock
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: venv stack lint format test demo crds lock clean
+.PHONY: venv stack lint format test demo crds manifest lock clean
 
 venv: $(VENV)/installed
 $(VENV)/installed: $(LOCKS) pyproject.toml
@@ -29,3 +29,9 @@ lock: venv
 # The chart has a copy of its own because Helm packs only what lies in its folder.
 crds: venv
 	$(BIN)/python -m opensearch_ml_operator.crdgen crds deploy/chart/crds-src --reference docs/reference/kinds.md
+
+# For those without Helm: the chart with its default values, and no word of Helm's in the labels.
+HELM ?= helm
+manifest:
+	$(HELM) template opensearch-ml-operator deploy/chart --namespace opensearch-ml --set crds.install=false \
+		| sed -e '/app.kubernetes.io\/managed-by: /d' -e '/helm.sh\/chart: /d' > deploy/install.yaml

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from delivery.chart import CHART, MATRIX, NAME, NAMESPACE, WATCHED, Chart, Values, deployment
+from delivery.chart import CHART, MATRIX, NAME, NAMESPACE, ROOT, WATCHED, Chart, Values, deployment
 from stack.controlplane import ControlPlane
 
 GROUP = "opensearchml.io"
@@ -190,3 +192,23 @@ def test_uninstalling_keeps_the_objects_of_users(
     )
     assert left == ""
     control_plane.run_kubectl("delete", "osconn", "kept", "--namespace", TENANT)
+
+
+def test_the_documented_way_with_kubectl(control_plane: ControlPlane) -> None:
+    page = (ROOT / "docs" / "install.md").read_text()
+    (block,) = re.findall(r"^## With kubectl\n\n```\n(.*?)```", page, re.DOTALL | re.MULTILINE)
+    create, *steps, rollout = block.splitlines()
+    assert create == f"kubectl create namespace {NAMESPACE}"  # made by the fixture
+    assert "rollout status" in rollout  # there are no nodes here
+    try:
+        for step in steps:
+            _, *words = shlex.split(step)
+            control_plane.run_kubectl(
+                *(str(ROOT / word) if (ROOT / word).exists() else word for word in words)
+            )
+        image = "--output=jsonpath={.spec.template.spec.containers[0].image}"
+        found = control_plane.run_kubectl("get", "deployment", NAME, "--namespace", NAMESPACE, image)
+        assert found == "registry.example/opensearch-ml-operator:0.1.0"
+        assert refused(control_plane, [*IN_A_NAMESPACE, *OWN_LEASE, OWN_CRD]) == []
+    finally:
+        control_plane.run_kubectl("delete", "--ignore-not-found", "-f", str(ROOT / "deploy" / "install.yaml"))
