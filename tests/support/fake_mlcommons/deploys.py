@@ -1,0 +1,153 @@
+"""Deploy, undeploy, profile, predict: what is in the nodes' memory, and what the document says of it."""
+
+from __future__ import annotations
+
+import json
+
+from .cluster import Call, Cluster
+from .documents import Doc
+from .refusals import illegal, refused
+from .settings import is_on
+
+
+async def deploy_model(cluster: Cluster, call: Call) -> Doc:
+    """POST /models/{id}/_deploy: `status` is COMPLETED whatever comes of it."""
+    if call.id not in cluster.models.docs:
+        raise refused(404, "Failed to find model")
+    return {"task_id": start_deploy(cluster, call.id), "task_type": "DEPLOY_MODEL", "status": "COMPLETED"}
+
+
+def start_deploy(cluster: Cluster, model_id: str) -> str:
+    """Begin, and end after `deploy_seconds` as the next of `deploy_outcomes` says."""
+    now = cluster.now()
+    task_id = cluster.new_id()
+    cluster.tasks.put(
+        task_id,
+        {
+            "model_id": model_id,
+            "task_type": "DEPLOY_MODEL",
+            "function_name": "REMOTE",
+            "state": "RUNNING",
+            "worker_node": list(cluster.nodes),
+            "create_time": now,
+            "last_update_time": now,
+            "is_async": True,
+        },
+    )
+    cluster.models.merge(
+        model_id,
+        {
+            "model_state": "DEPLOYING",
+            "planning_worker_node_count": len(cluster.nodes),
+            "current_worker_node_count": len(cluster.nodes) if model_id in cluster.loaded else 0,
+            "planning_worker_nodes": list(cluster.nodes),
+            "deploy_to_all_nodes": True,
+            "last_updated_time": now,
+        },
+    )
+    outcome = cluster.deploy_outcomes.popleft() if cluster.deploy_outcomes else "deployed"
+    if outcome != "stuck":
+        cluster.later(cluster.deploy_seconds, lambda: _finish(cluster, model_id, task_id, outcome))
+    return task_id
+
+
+async def undeploy_model(cluster: Cluster, call: Call) -> Doc:
+    """POST /models/{id}/_undeploy: does not stop a deploy that is under way, which then wins."""
+    if call.id not in cluster.models.docs:
+        raise refused(404, "Failed to find model")
+    found = cluster.loaded.pop(call.id, None) is not None
+    cluster.stuck.discard(call.id)
+    doc = cluster.models.docs[call.id]
+    doc.pop("planning_worker_nodes", None)
+    now = cluster.now()
+    cluster.models.merge(
+        call.id,
+        {
+            "model_state": "UNDEPLOYED",
+            "planning_worker_node_count": 0,
+            "current_worker_node_count": 0,
+            "last_updated_time": now,
+        },
+    )
+    result = "undeployed" if found else "not_found"
+    return {node: {"stats": {call.id: result}} for node in cluster.nodes}
+
+
+async def profile_model(cluster: Cluster, call: Call) -> Doc:
+    """GET /profile/models/{id}?view=model: `{}` when no node knows the model."""
+    loaded = call.id in cluster.loaded
+    if not loaded and call.id not in cluster.stuck:
+        return {}
+    state = {
+        "model_state": "DEPLOYED",
+        "predictor": "org.opensearch.ml.engine.algorithms.remote.RemoteModel@1",
+    }
+    profile: Doc = {"target_worker_nodes": list(cluster.nodes)}
+    if loaded:
+        profile["worker_nodes"] = list(cluster.nodes)
+    profile["nodes"] = {node: state if loaded else {"model_state": "DEPLOYING"} for node in cluster.nodes}
+    return {"models": {call.id: profile}}
+
+
+async def predict(cluster: Cluster, call: Call) -> Doc:
+    """POST /models/{id}/_predict: deploys by itself where it may; answers which connector has served."""
+    doc = cluster.models.docs.get(call.id)
+    if doc is None:
+        raise refused(404, "Failed to find model")
+    if doc.get("is_enabled") is False:
+        raise refused(403, "Model is disabled.")
+    if call.id not in cluster.loaded:
+        if not is_on(cluster, "model_auto_deploy.enable"):
+            raise illegal("Model not ready yet. Please deploy the model first.")
+        if doc.get("deploy_setting", {}).get("is_auto_deploy_enabled") is False:
+            words = "Auto deployment disabled for this model, please deploy model first Model ID:"
+            raise illegal(f"{words} {call.id}")
+        if doc["connector_id"] not in cluster.connectors.docs:
+            raise refused(404, f"Failed to find connector:{doc['connector_id']}")
+        start_deploy(cluster, call.id)
+        cluster.loaded[call.id] = doc["connector_id"]
+    connector_id = cluster.loaded[call.id]
+    cluster.predictions.append((call.id, connector_id))
+    output = {"name": "response", "dataAsMap": {"connector_id": connector_id}}
+    return {"inference_results": [{"output": [output], "status_code": 200}]}
+
+
+def _finish(cluster: Cluster, model_id: str, task_id: str, outcome: str) -> None:
+    doc = cluster.models.docs.get(model_id)
+    if doc is None:
+        return
+    error = None
+    if model_id in cluster.loaded:
+        pass  # a node that has the model does nothing, and does not read its connector again
+    elif model_id in cluster.stuck:
+        error = "Duplicate deploy model task"
+    elif doc["connector_id"] not in cluster.connectors.docs:
+        error = f"Failed to find connector:{doc['connector_id']}"
+    elif outcome == "failed":
+        error = "the fake was told to fail"
+    now = cluster.now()
+    if error is not None:
+        cluster.stuck.add(model_id)
+        changes: Doc = {"model_state": "DEPLOY_FAILED", "current_worker_node_count": 0}
+    else:
+        cluster.loaded.setdefault(model_id, doc["connector_id"])
+        some = len(cluster.nodes) - (1 if outcome == "partial" else 0)
+        state = "DEPLOYED" if some == len(cluster.nodes) else "PARTIALLY_DEPLOYED"
+        changes = {"model_state": state, "current_worker_node_count": some, "auto_redeploy_retry_times": 0}
+        changes |= {
+            "planning_worker_node_count": len(cluster.nodes),
+            "planning_worker_nodes": [*cluster.nodes],
+        }
+    cluster.models.merge(model_id, changes | {"last_deployed_time": now, "last_updated_time": now})
+    task: Doc = {"state": "COMPLETED", "last_update_time": now}
+    if error is not None:
+        task |= {
+            "state": "FAILED",
+            "error": json.dumps(dict.fromkeys(cluster.nodes, error), separators=(",", ":")),
+        }
+    cluster.later(cluster.task_lag, lambda: _finish_task(cluster, task_id, task))
+
+
+def _finish_task(cluster: Cluster, task_id: str, changes: Doc) -> None:
+    if task_id in cluster.tasks.docs:
+        cluster.tasks.merge(task_id, changes)

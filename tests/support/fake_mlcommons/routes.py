@@ -1,0 +1,80 @@
+"""Which request is which operation, and the permission that it takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from . import connectors, deploys, groups, models, settings
+from .cluster import Call, Cluster
+from .documents import Doc
+
+ML = "/_plugins/_ml"
+_ML_ACTION = "cluster:admin/opensearch/ml/"
+
+Handler = Callable[[Cluster, Call], Awaitable[Doc]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path; `{id}` in the path is the object."""
+
+    operation: str
+    method: str
+    path: str
+    handler: Handler
+    permission: str
+
+    def match(self, path: str) -> re.Match[str] | None:
+        """Match a whole path."""
+        return re.fullmatch(self.path.replace("{id}", "(?P<id>(?!_[a-z]+$)[^/]+)"), path)
+
+
+def _ml(operation: str, method: str, path: str, handler: Handler, permission: str) -> Route:
+    return Route(operation, method, ML + path, handler, _ML_ACTION + permission)
+
+
+ROUTES = (
+    Route("get-info", "GET", "/", settings.get_info, "cluster:monitor/main"),
+    Route("get-settings", "GET", "/_cluster/settings", settings.get_settings, "cluster:monitor/state"),
+    Route(
+        "put-settings", "PUT", "/_cluster/settings", settings.put_settings, "cluster:admin/settings/update"
+    ),
+    _ml("create-connector", "POST", "/connectors/_create", connectors.create_connector, "create_connector"),
+    _ml(
+        "search-connectors", "POST", "/connectors/_search", connectors.search_connectors, "connectors/search"
+    ),
+    _ml("get-connector", "GET", "/connectors/{id}", connectors.get_connector, "connectors/get"),
+    _ml("update-connector", "PUT", "/connectors/{id}", connectors.update_connector, "connectors/update"),
+    _ml("delete-connector", "DELETE", "/connectors/{id}", connectors.delete_connector, "connectors/delete"),
+    _ml("create-group", "POST", "/model_groups/_register", groups.create_group, "register_model_group"),
+    _ml("search-groups", "POST", "/model_groups/_search", groups.search_groups, "model_groups/search"),
+    _ml("get-group", "GET", "/model_groups/{id}", groups.get_group, "model_groups/get"),
+    _ml("update-group", "PUT", "/model_groups/{id}", groups.update_group, "update_model_group"),
+    _ml("delete-group", "DELETE", "/model_groups/{id}", groups.delete_group, "model_groups/delete"),
+    _ml("register-model", "POST", "/models/_register", models.register_model, "register_model"),
+    _ml("search-models", "POST", "/models/_search", models.search_models, "models/search"),
+    _ml("get-model", "GET", "/models/{id}", models.get_model, "models/get"),
+    _ml("update-model", "PUT", "/models/{id}", models.update_model, "models/update"),
+    _ml("delete-model", "DELETE", "/models/{id}", models.delete_model, "models/delete"),
+    _ml("deploy-model", "POST", "/models/{id}/_deploy", deploys.deploy_model, "deploy_model"),
+    _ml("undeploy-model", "POST", "/models/{id}/_undeploy", deploys.undeploy_model, "undeploy_models"),
+    _ml("predict", "POST", "/models/{id}/_predict", deploys.predict, "predict"),
+    _ml("profile-model", "GET", "/profile/models/{id}", deploys.profile_model, "profile/nodes"),
+    _ml("search-tasks", "POST", "/tasks/_search", models.search_tasks, "tasks/search"),
+    _ml("get-task", "GET", "/tasks/{id}", models.get_task, "tasks/get"),
+    _ml("delete-task", "DELETE", "/tasks/{id}", models.delete_task, "tasks/delete"),
+)
+
+
+def find(method: str, path: str) -> tuple[Route, str] | list[str]:
+    """Return the route and the object's id, or the methods that the path would take."""
+    allowed: list[str] = []
+    for route in ROUTES:
+        match = route.match(path)
+        if match is not None and route.method == method:
+            return route, match.groupdict().get("id", "")
+        if match is not None:
+            allowed.append(route.method)
+    return allowed
