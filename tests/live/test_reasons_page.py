@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -10,8 +11,15 @@ import pytest
 
 from stack.opensearch_node import OpenSearch
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reasons.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "reasons.md").read_text()
 CALLS = sorted(set(re.findall(r"^os (.*)", PAGE, re.MULTILINE)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def operators_user(opensearch_219: OpenSearch) -> None:
+    role = json.loads((ROOT / "deploy" / "opensearch-role" / "role.json").read_text())
+    opensearch_219.create_user("ml-operator", "Quiet-harbour-7-lanterns", "ml-operator", role)
 
 
 @pytest.mark.parametrize("call", CALLS)
