@@ -6,6 +6,7 @@ decided by the engine; no handler decides anything.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import kopf
@@ -29,10 +30,23 @@ class Listener(Protocol):
         """Return when nothing of the object is left in OpenSearch."""
 
 
-def build_registry(listener: Listener, login: Any) -> kopf.OperatorRegistry:
-    """Return kopf's registry with the handlers of all kinds; `login` returns the session for the API server."""
+def build_registry(
+    listener: Listener, *, login: Any, started: Callable[[], None]
+) -> kopf.OperatorRegistry:
+    """Return kopf's registry with the handlers of all kinds.
+
+    `login` opens the session for the API server; `started` is called once kopf has set itself up.
+    """
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(login)
+
+    @kopf.on.login(registry=registry)
+    async def log_in(**kwargs: Any) -> kopf.AiohttpSession | None:
+        return await login(**kwargs)
+
+    @kopf.on.startup(registry=registry)
+    async def start(**_: Any) -> None:
+        started()
+
     for kind in KINDS:
         _register(registry, kind, listener)
     return registry
@@ -51,5 +65,5 @@ def _register(registry: kopf.OperatorRegistry, kind: KindInfo, listener: Listene
             await listener.finalize(Snapshot.parse(kind.kind, body))
         except StoppingError:
             raise kopf.TemporaryError("the operator is stopping", delay=RETRY_DELAY) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - any other exception would be retried, or release the object
             raise kopf.TemporaryError(f"the deletion broke off: {type(error).__name__}") from None

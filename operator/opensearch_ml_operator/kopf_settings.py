@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -54,18 +52,20 @@ def build_settings() -> kopf.OperatorSettings:
 
 
 class Login:
-    """Opens kopf's session: the kubeconfig of KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config."""
+    """Opens kopf's session: the file in KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config.
 
-    def __init__(self, *, environ: Mapping[str, str] = os.environ, watches: int) -> None:
-        self._environ = environ
+    kopf reads the environment itself; `prefer_kubeconfig` only sets the order, that of `kube.login.connect`.
+    """
+
+    def __init__(self, *, prefer_kubeconfig: bool, watches: int) -> None:
+        self._sources = [kopf.login_with_service_account, kopf.login_with_kubeconfig]
+        if prefer_kubeconfig:
+            self._sources.reverse()
         self._limit = _CONNECTIONS + watches
 
     async def __call__(self, **kwargs: Any) -> kopf.AiohttpSession | None:
         """Log in; kopf calls again when the API server no longer accepts the token, which rotates hourly."""
-        sources = [kopf.login_with_service_account, kopf.login_with_kubeconfig]
-        if self._environ.get("KUBECONFIG"):
-            sources.reverse()
-        info = next((info for source in sources if (info := source(**kwargs)) is not None), None)
+        info = next((info for source in self._sources if (info := source(**kwargs)) is not None), None)
         if info is None:
             return None
         connector = aiohttp.TCPConnector(limit=self._limit, ssl=info.as_ssl_context())

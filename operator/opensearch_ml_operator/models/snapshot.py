@@ -21,7 +21,8 @@ class ObjectKey:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+        where = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {where}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Snapshot:
     """Only the annotations of our own group."""
     spec: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
+    deleted: str = ""
+    """When the deletion was asked for; empty while it was not."""
 
     @classmethod
     def parse(cls, kind: str, body: Mapping[str, Any]) -> Self:
@@ -57,6 +60,7 @@ class Snapshot:
             annotations={k: v for k, v in annotations.items() if k.startswith(f"{GROUP}/")},
             spec=dict(body.get("spec") or {}),
             status=dict(body.get("status") or {}),
+            deleted=metadata.get("deletionTimestamp") or "",
         )
 
     @property

@@ -25,6 +25,7 @@ class _Client:
     settings: ConnectionSettings
     transport: Transport
     client: MLCommonsClient
+    checked: bool = False
     available: bool = False
     private_addresses_allowed: bool = True
 
@@ -51,9 +52,9 @@ class Pool:
         self._gates: dict[tuple[ObjectKey, GateName], Gate] = {}
 
     def client(self, key: ObjectKey) -> MLCommonsClient | None:
-        """Return the client, or None before the first `put` for this connection."""
+        """Return the client, or None until the first health check of these settings is over."""
         current = self._clients.get(key)
-        return current.client if current is not None else None
+        return current.client if current is not None and current.checked else None
 
     def available(self, key: ObjectKey) -> bool:
         """Whether the last health check succeeded and no call has failed to get through since."""
@@ -100,6 +101,7 @@ class Pool:
         """Record the result of a health check; nothing for a connection that is gone."""
         current = self._clients.get(key)
         if current is not None:
+            current.checked = True
             current.available = healthy
             if healthy:
                 current.private_addresses_allowed = private_addresses_allowed

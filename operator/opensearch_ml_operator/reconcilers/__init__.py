@@ -1,1 +1,1 @@
-"""Plan, reconcile and finalize of each kind. Knows the models and its own ports, no framework and no client."""
+"""Plan, reconcile and finalize of each kind. Knows the models and its own ports, no framework, no client."""

@@ -1,4 +1,4 @@
-"""The access fields of connectors and groups; sent only when given, a cluster without Security refuses them."""
+"""The access fields of connectors and groups: sent only when given, as not every cluster takes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions from facts: `Ready` repeats the first fact that is not true, kstatus gets Reconciling or Stalled.
+"""Conditions from facts: `Ready` repeats the first that is not true, kstatus gets Reconciling or Stalled.
 
 The order of the facts is the order in which a user should look at them.
 Source: Kubernetes API conventions; kstatus (cli-utils), which Helm, Flux and Argo CD judge by.
@@ -42,7 +42,7 @@ def false(type_: ConditionType, reason: Reason, message: str, *, stalled: bool =
 
 def build(
     previous: Sequence[Condition], facts: Iterable[Fact], *, generation: int, now: str
-) -> tuple[Condition, ...]:
+) -> list[Condition]:
     """Return the full list of conditions; those without a fact stay as they were last seen."""
     known = tuple(facts)
     blocking = next((fact for fact in known if fact.holds is not True), None)
@@ -54,7 +54,7 @@ def build(
     }
     for fact in verdict:
         kept[fact.type] = _condition(fact, kept.get(fact.type), generation=generation, now=now)
-    return tuple(sorted(kept.values(), key=lambda condition: _ORDER[ConditionType(condition.type)]))
+    return sorted(kept.values(), key=lambda condition: _ORDER[ConditionType(condition.type)])
 
 
 def find(conditions: Iterable[Condition], type_: ConditionType) -> Condition | None:

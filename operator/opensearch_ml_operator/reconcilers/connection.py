@@ -12,7 +12,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connection import ConnectionUsers, OpenSearchConnectionSpec, OpenSearchConnectionStatus
-from ..models.snapshot import Snapshot
+from ..models.snapshot import ObjectKey, Snapshot
 from . import managed, references
 from .conditions import Fact, false, true
 from .credentials import Credentials
@@ -84,26 +84,34 @@ class ConnectionReconciler:
             private_addresses_allowed=checked.info is None or checked.info.private_addresses_allowed,
         )
         facts = [checked.fact]
-        if deleting:
+        if deleting and session.waited(managed.LEAVING):
             facts.append(self._held(session.snapshot))
+        used_by = self._users(session.snapshot)
         if checked.info is None:
-            await session.record(*facts, used_by=self._users(session.snapshot))
+            await session.record(*facts, used_by=used_by)
         else:
             await session.record(
                 *facts,
+                endpoint=spec.endpoints[0],
                 version=checked.info.version,
                 distribution=checked.info.distribution,
                 cluster_name=checked.info.cluster_name,
                 cluster_uuid=checked.info.cluster_uuid,
                 capabilities=list(checked.info.capabilities),
-                used_by=self._users(session.snapshot),
+                used_by=used_by,
             )
         if was_available != self._ports.pool.available(key):
-            for dependent in self._ports.catalog.dependents(key):
-                self._ports.wake(dependent)
+            self._wake(key)
         interval = seconds(spec.health_interval)
         away = checked.fact.reason is Reason.UNREACHABLE
         return Outcome(requeue_after=min(interval, _AWAY_INTERVAL) if away else interval)
+
+    def _wake(self, key: ObjectKey) -> None:
+        """Wake everyone who needs the connection; a model may need it through its connector alone."""
+        for dependent in self._ports.catalog.dependents(key):
+            self._ports.wake(dependent)
+            for model in self._ports.catalog.dependents(dependent):
+                self._ports.wake(model)
 
     async def _look(self, snapshot: Snapshot, spec: OpenSearchConnectionSpec, *, deleting: bool) -> _Checked:
         settings = await self._settings(snapshot, spec)
@@ -128,13 +136,16 @@ class ConnectionReconciler:
 
     def _judge(self, snapshot: Snapshot, info: ServerInfo) -> _Checked:
         if _numbers(info.version) < _OLDEST:
-            words = f"OpenSearch {info.version} is older than 2.11, the oldest that is supported. Upgrade the cluster."
+            words = (
+                f"OpenSearch {info.version} is older than 2.11, the oldest supported. Upgrade the cluster."
+            )
             return _Checked(false(ConditionType.REACHABLE, Reason.UNSUPPORTED_VERSION, words, stalled=True))
         known = snapshot.status.get("clusterUUID")
         if known and known != info.cluster_uuid:
             words = (
-                f"The endpoints lead to another cluster ({info.cluster_uuid}) than before ({known}). Nothing is "
-                "created there. If this is meant, delete and re-create this connection and its resources."
+                f"The endpoints lead to another cluster ({info.cluster_uuid}) than before ({known}). "
+                "Nothing is created there. If this is meant, create the connection and its "
+                "resources anew."
             )
             return _Checked(false(ConditionType.REACHABLE, Reason.CLUSTER_CHANGED, words, stalled=True))
         return _Checked(true(ConditionType.REACHABLE, f"{info.distribution} {info.version}"), info)

@@ -27,8 +27,8 @@ from .records import digest, parse_spec
 from .references import Connected
 from .session import Ports, Session
 
-_HYPHEN_TRIES = 8
-"""One id in ten has a hyphen; this many in a row have not been seen in a hundred million."""
+_HYPHEN_TRIES = 5
+"""Ids made close in time share most of their characters; when the hyphen is in those, no try helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,9 @@ class ConnectorReconciler:
         )
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
-        users = self._ports.catalog.dependents(snapshot.key)
-        if users:
-            words = f"Used by {references.names(users)}. Delete them, or give them another connector."
-            return await managed.blocked(session, Reason.USED_BY_MODELS, words)
+        waiting = await managed.held(session, "Delete them, or give them another connector.")
+        if waiting is not None:
+            return waiting
         try:
             return await self._delete(session, connected.client)
         except MLError as error:
@@ -177,7 +176,7 @@ class ConnectorReconciler:
         (18 of 588 ids on 2.19). Nobody knows the new id yet, so it can be given back.
         """
         reason = Reason.SWAPPING if session.status.id else Reason.CREATING
-        for _ in range(_HYPHEN_TRIES):
+        for left in reversed(range(_HYPHEN_TRIES)):
             created = await self._creation.run(
                 session,
                 client,
@@ -187,7 +186,7 @@ class ConnectorReconciler:
                 post=lambda: client.create_connector(body),
                 reason=reason,
             )
-            if isinstance(created, Outcome) or "-" not in created.id:
+            if isinstance(created, Outcome) or "-" not in created.id or not left:
                 return created
             try:
                 await client.delete_connector(created.id)
@@ -234,7 +233,7 @@ class ConnectorReconciler:
     async def _drop_previous(
         self, session: Session[MLConnectorStatus], wanted: _Wanted
     ) -> list[PreviousConnector]:
-        """Delete the earlier revisions that are old enough and that no RemoteModel points at; return the rest."""
+        """Delete the earlier revisions that are old enough and that no model points at; return the rest."""
         in_use = {
             user.status.get("connectorID")
             for key in self._ports.catalog.dependents(session.snapshot.key)
@@ -300,8 +299,8 @@ class ConnectorReconciler:
             words = f"Models {', '.join(real)}, which are not managed here, use it. Delete them first."
             return await managed.blocked(session, Reason.USED_BY_MODELS, words, after=10)
         words = (
-            f"OpenSearch takes {', '.join(error.ids)} for users of this connector, which they are not: it compares "
-            "ids piece by piece. It lets go when those models are gone; trying again."
+            f"OpenSearch takes {', '.join(error.ids)} for users of this connector, which they are not: "
+            "it compares ids piece by piece. It lets go when those models are gone; trying again."
         )
         return await managed.blocked(session, Reason.FALSE_CONFLICT, words, after=10)
 

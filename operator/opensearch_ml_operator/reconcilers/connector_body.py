@@ -43,7 +43,7 @@ def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool)
 def create_body(
     content: Mapping[str, Any], snapshot: Snapshot, *, revision: int, credential: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the body to send. Since 2.19 the server demands a credential: a key-less service gets a dummy."""
+    """Return the body to send. The server demands a credential: a key-less service gets a dummy."""
     token = marker(snapshot.uid, Role.CONNECTOR, revision)
     return {
         **content,

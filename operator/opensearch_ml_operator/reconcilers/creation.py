@@ -90,7 +90,7 @@ class Creation:
         post: Callable[[], Awaitable[Registered | str]],
         reason: Reason = Reason.CREATING,
     ) -> Created | Outcome:
-        """Take the steps towards one remote object until it is there, or until there is something to wait for.
+        """Take the steps towards one remote object until it is there, or there is something to wait for.
 
         Writes at most the intent and, for a refusal, the reason; the id is the caller's to record, at once.
         """
@@ -126,7 +126,7 @@ class Creation:
     async def settle(
         self, session: Session[ManagedStatus], client: MLCommons, *, role: Role, revision: int
     ) -> Created | Outcome | None:
-        """Find out what became of a standing intent, without creating anything; None: nothing, for certain."""
+        """Find out what became of a standing intent, creating nothing; None: nothing did, for certain."""
         if self.is_fresh(session):
             return None
         intention = _intention(session, role, revision)
@@ -200,8 +200,8 @@ def _unresolved(role: Role, left: float, quiet_period: float) -> Fact:
     return false(
         ConditionType.SYNCED,
         Reason.WAITING_FOR_UNRESOLVED_CREATE,
-        f"The create of the {KINDS[role]} got no clear answer and may still be carried out. Looking for it; it is "
-        f"sent again only when OpenSearch cannot carry it out any more ({quiet_period:.0f} s).",
+        f"The create of the {KINDS[role]} got no clear answer and may still be carried out. Looking for it; "
+        f"it is sent again only when OpenSearch cannot carry it out any more ({quiet_period:.0f} s).",
     )
 
 

@@ -32,7 +32,8 @@ class Credentials:
             return false(
                 type_,
                 Reason.SECRET_NOT_FOUND,
-                f"Secret {secret} does not exist in namespace {namespace}. Create it, or change the reference.",
+                f"Secret {secret} does not exist in namespace {namespace}. "
+                "Create it, or change the reference.",
             )
         for name, key in keys.items():
             value = data.data.get(key, b"")

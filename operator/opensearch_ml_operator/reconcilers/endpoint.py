@@ -78,7 +78,7 @@ def _open(unknown: str | None) -> Fact:
     return false(
         ConditionType.SYNCED,
         Reason.INVALID_SPEC,
-        f"The host of an action's url must be fixed, but {what}. Whoever may predict could send the credential "
-        "anywhere. Write the host out, or add the parameter.",
+        f"The host of an action's url must be fixed, but {what}. Whoever may predict could send the "
+        "credential anywhere. Write the host out, or add the parameter.",
         stalled=True,
     )

@@ -85,10 +85,9 @@ class GroupReconciler:
         connected = managed.connection_for_deletion(self._ports, snapshot, name)
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
-        users = self._ports.catalog.dependents(snapshot.key)
-        if users:
-            words = f"Used by {references.names(users)}. Delete them, or move them to another group."
-            return await managed.blocked(session, Reason.USED_BY_MODELS, words)
+        waiting = await managed.held(session, "Delete them, or move them to another group.")
+        if waiting is not None:
+            return waiting
         try:
             return await self._delete(session, connected.client)
         except MLError as error:
@@ -158,7 +157,7 @@ class GroupReconciler:
 
     async def _not_deleted(self, session: Session[MLModelGroupStatus], error: MLError) -> Outcome:
         if error.code is MLCode.IN_USE:
-            words = f"{error.message}. Models that this operator does not manage are in the group; delete them first."
+            words = f"{error.message}. Models that are not managed here are in the group; delete them first."
             return await managed.blocked(session, Reason.USED_BY_MODELS, words, after=30)
         return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)
 

@@ -19,6 +19,10 @@ from .session import Ports, Session
 
 NET = 300.0
 """Seconds after which something is looked at again although an event should have woken it long ago."""
+GRACE = 5.0
+"""Seconds for which a new object waits for what it refers to without a word."""
+LEAVING = 60.0
+"""Seconds for which users that are being deleted too are waited for without a word."""
 DELETE_POLL = 1.0
 
 
@@ -35,6 +39,8 @@ def freshness(interval: str) -> float:
 async def unconnected(session: Session[ManagedStatus], verdict: Fact | Unknown) -> Outcome:
     """Show why the connection cannot be used; the connection wakes its dependents when it can."""
     if isinstance(verdict, Fact):
+        if not session.waited(GRACE):
+            return Outcome(requeue_after=GRACE)
         await session.record(verdict)
     return Outcome(requeue_after=NET)
 
@@ -49,8 +55,27 @@ async def blocked(
     session: Session[ManagedStatus], reason: Reason, words: str, *, after: float = NET
 ) -> Outcome:
     """Show what holds a deletion up; it goes on by itself."""
+    if not session.waited(GRACE):
+        return Outcome(requeue_after=min(GRACE, after))
     await session.record(false(ConditionType.DELETABLE, reason, words))
     return Outcome(requeue_after=after)
+
+
+async def held(session: Session[ManagedStatus], remedy: str) -> Outcome | None:
+    """Wait for the resources that refer to this one; None when there are none.
+
+    Those that are on their way out themselves say on their own what keeps them.
+    """
+    catalog = session.ports.catalog
+    users = catalog.dependents(session.snapshot.key)
+    if not users:
+        return None
+    staying = tuple(user for user in users if (known := catalog.get(user)) is None or not known.deleting)
+    if not staying and not session.waited(LEAVING):
+        return Outcome(requeue_after=LEAVING)
+    return await blocked(
+        session, Reason.USED_BY_MODELS, f"Used by {references.names(staying or users)}. {remedy}"
+    )
 
 
 def connection_for_deletion(ports: Ports, snapshot: Snapshot, name: str) -> Connected | Fact | Unknown:
@@ -59,8 +84,8 @@ def connection_for_deletion(ports: Ports, snapshot: Snapshot, name: str) -> Conn
     if not isinstance(verdict, Fact):
         return verdict
     words = (
-        f"{verdict.message} The remote object cannot be deleted without it. Mend the connection, or leave the object "
-        "in OpenSearch: kubectl annotate ... opensearchml.io/deletion-policy=Retain"
+        f"{verdict.message} The remote object cannot be deleted without it. Mend the connection, or "
+        "leave the object in OpenSearch: kubectl annotate ... opensearchml.io/deletion-policy=Retain"
     )
     return false(ConditionType.DELETABLE, Reason.CONNECTION_UNAVAILABLE, words)
 
@@ -110,7 +135,7 @@ class Remover:
 async def settle_intent(
     session: Session[ManagedStatus], creation: Creation, client: MLCommons, *, role: Role
 ) -> Created | Outcome | None:
-    """Before a deletion: find out what a standing intent has created; None when there is nothing to wait for."""
+    """Before a deletion: find out what a standing intent has created; None when there is nothing."""
     pending = session.status.pending
     if pending is None or pending.role != role.value:
         return None
@@ -120,7 +145,7 @@ async def settle_intent(
             false(
                 ConditionType.DELETABLE,
                 Reason.WAITING_FOR_UNRESOLVED_CREATE,
-                "A create got no clear answer and may still be carried out; deletion waits until that is known.",
+                "A create got no clear answer and may still be carried out; deletion waits to know that.",
             )
         )
     return settled

@@ -92,7 +92,7 @@ class ModelReconciler:
     async def _own_group(
         self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
     ) -> str | Outcome:
-        """Return the group that belongs to this model alone; never the public, ownerless one the server makes."""
+        """Return the group that is this model's alone; never the public, ownerless one the server makes."""
         status = session.status
         if status.owned_group and status.model_group_id:
             return status.model_group_id
@@ -107,7 +107,9 @@ class ModelReconciler:
         )
         if isinstance(created, Outcome):
             return created
-        await session.record(model_group_id=created.id, owned_group=True, pending=None)
+        await session.record(
+            model_group_id=created.id, owned_group=True, connection=resolved.connection, pending=None
+        )
         self._creation.forget(session.snapshot.uid)
         return created.id
 
@@ -142,6 +144,7 @@ class ModelReconciler:
         session.event("Registered", f"Registered in OpenSearch as {created.id}.")
         changes: dict[str, Any] = {
             "id": created.id,
+            "connection": target.resolved.connection,
             "connector_id": target.body["connector_id"],
             "model_group_id": target.body["model_group_id"],
             "spec_hash": None if created.found else target.spec_hash,

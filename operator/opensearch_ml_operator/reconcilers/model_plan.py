@@ -62,7 +62,7 @@ class Wanted:
 
     deploy: bool
     rests: bool
-    """Whether the server may undeploy it by itself when it is idle, and deploys it again when it is called."""
+    """Whether the server may undeploy it when it is idle, and deploys it again when it is called."""
     stuck_after: float
 
 
@@ -119,7 +119,9 @@ class Rest:
 Step: TypeAlias = Update | IntendDeploy | Deploy | Undeploy | Look | Rest
 
 
-def plan(wanted: Wanted, seen: Seen, intent: Intent | None, budget: Budget) -> Step:
+def plan(  # noqa: PLR0911 - one return a state: the table is the function
+    wanted: Wanted, seen: Seen, intent: Intent | None, budget: Budget
+) -> Step:
     """Return the next step; every path ends in Rest or in a Look."""
     if seen.difference and seen.state != DEPLOYING:
         return Update(seen.difference)
@@ -174,8 +176,9 @@ def _attempt(fact: Fact, budget: Budget) -> Step:
         )
     if budget.exhausted:
         words = (
-            f"{fact.message} {budget.attempts} attempts in one spec.healing.window did not help. Find the cause; "
-            "the next attempt comes when the window is over, or with opensearchml.io/reconcile-requested-at."
+            f"{fact.message} {budget.attempts} attempts in one spec.healing.window did not help. "
+            "Find the cause; the next attempt comes when the window is over, or when you ask for it with the "
+            "annotation opensearchml.io/reconcile-requested-at."
         )
         blocked = false(ConditionType.DEPLOYED, Reason.HEALING_EXHAUSTED, words, stalled=True)
         return Look(blocked, after=budget.wait, slot=False)

@@ -18,6 +18,8 @@ from .session import Ports
 class Resolved:
     """Everything that the model needs is there."""
 
+    connection: str
+    """Name of the connection."""
     client: MLCommons
     registers: Gate
     deploys: Gate
@@ -32,16 +34,21 @@ class Resolved:
 
 
 def connection_name(ports: Ports, snapshot: Snapshot) -> str:
-    """Return the connection's name: the model's own, else its connector's; empty when neither is known."""
+    """Return the connection's name: the model's own, else its connector's, else that of its registration."""
     own = references.connection_name(snapshot)
     ref = snapshot.spec.get("connectorRef")
     if own or not isinstance(ref, dict):
         return own
     connector = ports.catalog.get(ObjectKey(CONNECTOR, snapshot.key.namespace, str(ref.get("name"))))
-    return references.connection_name(connector) if connector is not None else ""
+    if connector is not None:
+        return references.connection_name(connector)
+    registered = snapshot.status.get("connection")
+    return registered if isinstance(registered, str) else ""
 
 
-def resolve(ports: Ports, snapshot: Snapshot, spec: RemoteModelSpec) -> Resolved | Fact | Unknown:
+def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
+    ports: Ports, snapshot: Snapshot, spec: RemoteModelSpec
+) -> Resolved | Fact | Unknown:
     """Follow all references; the first that leads nowhere is the answer."""
     namespace = snapshot.key.namespace
     connector_id: str | Fact = spec.connector_id or ""
@@ -74,6 +81,7 @@ def resolve(ports: Ports, snapshot: Snapshot, spec: RemoteModelSpec) -> Resolved
     if isinstance(group_id, Fact):
         return group_id
     return Resolved(
+        connection=name,
         client=connected.client,
         registers=ports.pool.gate(connection_key, "register"),
         deploys=ports.pool.gate(connection_key, "deploy"),

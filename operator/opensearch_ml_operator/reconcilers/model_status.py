@@ -35,7 +35,7 @@ def running(tasks: Sequence[Task]) -> Task | None:
 
 
 def finished(tasks: Sequence[Task], *, now: str, state: str, error: str | None = None) -> list[Task]:
-    """Return the tasks with the unfinished ones ended: the model's state is the better witness than its task."""
+    """Return the tasks with the unfinished ones ended: the model's state is a better witness than they."""
     return [
         task
         if task.finished_at is not None

@@ -150,7 +150,7 @@ class ConnectionPool(Protocol):
     """The clients of the connections, by key of the connection object."""
 
     def client(self, key: ObjectKey) -> MLCommons | None:
-        """Return the client, or None before the first reconcile of the connection in this process."""
+        """Return the client, or None until the first health check of these settings is over."""
 
     def available(self, key: ObjectKey) -> bool:
         """Whether the last health check succeeded and no call has failed to get through since."""

@@ -1,4 +1,4 @@
-"""Spec and status as typed values; a broken stored document is a condition or a fresh start, never a crash."""
+"""Spec and status as typed values; a broken stored document is a condition or a new start, never a crash."""
 
 from __future__ import annotations
 

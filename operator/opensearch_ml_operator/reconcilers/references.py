@@ -1,4 +1,4 @@
-"""Follows a resource's references: connection, connector, group. Missing or not ready is a fact, never an error."""
+"""Follows a resource's references to connection, connector, group. Missing is a fact, never an error."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ def _not_found(key: ObjectKey, reason: Reason) -> Fact:
     return false(
         ConditionType.REFERENCES_RESOLVED,
         reason,
-        f"{key.kind} {key.name} does not exist in namespace {key.namespace}. Create it, or change the reference.",
+        f"{key.kind} {key.name} does not exist in namespace {key.namespace}. "
+        "Create it, or change the reference.",
     )
 
 

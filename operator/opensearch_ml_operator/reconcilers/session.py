@@ -68,6 +68,21 @@ class Session(Generic[StatusT_co]):
         requested = self.snapshot.requested_at
         return requested is not None and requested != self.status.last_handled_reconcile_at
 
+    def waited(self, seconds: float) -> bool:
+        """Whether the object has been new, or been on its way out, for so long.
+
+        `kubectl apply -f` and `delete -f` of many objects take a moment to reach all of them: what one waits
+        for is shown only when it does not come by itself.
+        """
+        begun = self.snapshot.deleted or self.snapshot.created
+        if not self.snapshot.deleted and self.status.conditions:
+            return True
+        try:
+            age = (self.ports.now() - datetime.fromisoformat(begun)).total_seconds()
+        except ValueError:
+            return True
+        return age >= seconds or age < -seconds
+
     async def record(self, *facts: Fact, **changes: Any) -> None:
         """Write the changed status fields and the conditions that follow from the facts, if anything differs.
 
