@@ -8,7 +8,6 @@ was added while being processed. No key is ever lost; many changes of one object
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -173,10 +172,7 @@ class KeyedQueue:
             try:
                 await getter
             except asyncio.CancelledError:
-                if getter.cancelled():
-                    with contextlib.suppress(ValueError):
-                        self._getters.remove(getter)
-                else:
+                if not getter.cancelled():
                     self._wake_one()  # the key that this getter was woken for is another's now
                 raise
         return None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from opensearch_ml_operator.models.snapshot import ObjectKey
-from opensearch_ml_operator.reconcilers.outcome import Outcome
+from opensearch_ml_operator.reconcilers.outcome import RETRY, Outcome
 from unit.engine.builders import FakeReconciler, key, ready, snapshot
 from unit.engine.rig import Rig, start
 
@@ -192,15 +192,30 @@ async def test_the_deletion_of_a_predecessor_leaves_the_successor_alone() -> Non
         assert known.uid == "second"
 
 
-async def test_waking_reconciles_a_known_object_and_ignores_others() -> None:
+async def test_waking_reconciles_a_known_object() -> None:
     async with start() as rig:
         rig.controller.observe("ADDED", snapshot())
         await rig.settle()
         rig.controller.wake(key())
-        rig.controller.wake(key("unknown"))
         await rig.settle()
         assert rig.models.names == ["one", "one"]
-        assert rig.controller.vitals().planned == 0
+
+
+async def test_waking_an_unknown_object_is_no_work() -> None:
+    rig = Rig(FakeReconciler())
+    rig.controller.wake(key("unknown"))
+    assert rig.controller.vitals().waiting == 0
+
+
+async def test_a_successor_does_not_inherit_the_retry_delays() -> None:
+    async with start(FakeReconciler(RETRY), chance=1.0) as rig:
+        rig.controller.observe("ADDED", snapshot(uid="first"))
+        await asyncio.sleep(14)  # retries after 1, 2, 4 s; the next would come 8 s later
+        rig.controller.observe("DELETED", snapshot(version=2, uid="first"))
+        rig.models.times.clear()
+        rig.controller.observe("ADDED", snapshot(version=3, uid="second", created=LATER))
+        await asyncio.sleep(5)
+        assert rig.models.delays == [pytest.approx(1, abs=0.01), pytest.approx(2, abs=0.01)]
 
 
 async def test_ghosts_are_dropped_and_wake_what_waited_for_them() -> None:

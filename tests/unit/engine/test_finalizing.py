@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from opensearch_ml_operator.engine.finalizing import StoppingError
+from opensearch_ml_operator.engine.finalizing import Finalizations, StoppingError
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 from opensearch_ml_operator.reconcilers.outcome import DONE, FINALIZED, Outcome
 from unit.engine.builders import FakeReconciler, key, snapshot
@@ -160,6 +160,14 @@ async def test_finished_objects_are_remembered_until_they_are_gone() -> None:
         await rig.controller.drop_ghosts("RemoteModel", list_live)
         await rig.controller.finalize(DELETED)
         assert len(rig.models.finalized) == 2
+
+
+def test_an_object_that_is_gone_is_not_remembered() -> None:
+    finalizations = Finalizations()
+    finalizations.finish("uid", key())
+    assert finalizations.is_finished("uid")
+    finalizations.gone("uid")
+    assert not finalizations.is_finished("uid")
 
 
 async def test_a_waiter_that_gives_up_does_not_disturb_the_others() -> None:

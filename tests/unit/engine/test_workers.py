@@ -19,7 +19,7 @@ from opensearch_ml_operator.errors import (
 )
 from opensearch_ml_operator.models.snapshot import Snapshot
 from opensearch_ml_operator.reconcilers.outcome import DONE, RETRY, Outcome
-from unit.engine.builders import FakeReconciler, snapshot
+from unit.engine.builders import FakeReconciler, key, snapshot
 from unit.engine.rig import Rig, start
 
 SECRET = "hunter2-hunter2"
@@ -89,6 +89,7 @@ async def test_a_lost_write_is_repeated_at_once_on_the_newer_version() -> None:
         rig.controller.observe("MODIFIED", snapshot(version=2))
         await asyncio.sleep(1)
         assert [seen.resource_version for seen in rig.models.reconciled] == ["1", "2"]
+        assert rig.models.delays == [pytest.approx(0.075, abs=0.01)]
         assert rig.observer.results == [RunResult.CONFLICT, RunResult.SUCCESS]
 
 
@@ -101,6 +102,15 @@ async def test_an_object_that_is_gone_is_let_alone() -> None:
     rig = await run_one(RETRY, ObjectGoneError("404"), seconds=10_000)
     assert len(rig.models.reconciled) == 2
     assert rig.observer.results[-1] is RunResult.SUCCESS
+
+
+async def test_an_object_that_was_gone_starts_with_short_delays_again() -> None:
+    async with start(FakeReconciler(RETRY, RETRY, ObjectGoneError("404"), RETRY, DONE), chance=1.0) as rig:
+        rig.controller.observe("ADDED", snapshot())
+        await asyncio.sleep(10)
+        rig.controller.wake(key())
+        await asyncio.sleep(10)
+        assert rig.models.delays[-1] == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +170,18 @@ async def test_after_an_outage_every_key_is_reconciled() -> None:
             if at >= back_at
         }
         assert len(reconciled) == 1000
+
+
+async def test_an_answer_to_a_write_ends_the_outage_for_everybody() -> None:
+    async with start(FakeReconciler(KubernetesUnavailableError("connection refused"))) as rig:
+        for number in range(100):
+            rig.controller.observe("ADDED", snapshot(f"m-{number}"))
+        await asyncio.sleep(20)
+        before = len(rig.models.reconciled)
+        rig.models._script[0] = DONE  # noqa: SLF001 - the API server is back
+        rig.controller.written(snapshot("m-0", 2))
+        await rig.settle()
+        assert len(rig.models.reconciled) > before + 50
 
 
 async def test_a_defect_is_retried_and_tells_its_kind_but_not_its_text(
