@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from delivery.chart import MATRIX, NAME, Chart, Manifest, RenderError, Values, deployment
+from opensearch_ml_operator.config import Settings
 
 
 def pod(manifests: list[Manifest]) -> dict[str, Any]:
@@ -74,6 +75,32 @@ def test_values_reach_the_environment(chart: Chart) -> None:
     assert variables["OPENSEARCH_ML_LOG_FORMAT"] == "text"
     assert variables["SSL_CERT_FILE"] == "/ca/ca.crt"
     assert environment(chart.render(MATRIX["without election"]))["OPENSEARCH_ML_LEADER_ELECTION"] == "false"
+
+
+def test_the_chart_sets_what_the_operator_can_be_told(chart: Chart) -> None:
+    known = {
+        str(field.validation_alias or f"OPENSEARCH_ML_{name.upper()}")
+        for name, field in Settings.model_fields.items()
+    }
+    # A pod has one address; only tests bind to another.
+    assert known - environment(chart.render({})).keys() == {"OPENSEARCH_ML_BIND_ADDRESS"}
+    assert environment(chart.render({})).keys() <= known
+
+
+@pytest.mark.parametrize("name", ["defaults", "namespaced", "without election", "everything set"])
+def test_the_operator_understands_its_environment(
+    chart: Chart, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in environment(chart.render(MATRIX[name])).items():
+        monkeypatch.setenv(variable, value if isinstance(value, str) else "from the pod")
+    settings, given = Settings(), MATRIX[name]
+    assert settings.namespaces == tuple(given.get("watch", {}).get("namespaces", ()))
+    assert settings.leader_election == given.get("leaderElection", {}).get("enabled", True)
+    assert settings.workers == given.get("workers", 32)
+    assert settings.quiet_period == given.get("quietPeriod", "120s")
+    assert settings.log_format == given.get("log", {}).get("format", "json")
+    assert (settings.metrics_port, settings.health_port) == (8080, 8081)
+    assert settings.pod_namespace == "from the pod"
 
 
 def test_probes_ask_the_health_port(chart: Chart) -> None:
