@@ -6,7 +6,7 @@ decided by the engine; no handler decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import kopf
@@ -31,7 +31,10 @@ class Listener(Protocol):
 
 
 def build_registry(
-    listener: Listener, *, login: Any, started: Callable[[], None]
+    listener: Listener,
+    *,
+    login: Callable[..., Awaitable[kopf.AiohttpSession | None]],
+    started: Callable[[], None],
 ) -> kopf.OperatorRegistry:
     """Return kopf's registry with the handlers of all kinds.
 

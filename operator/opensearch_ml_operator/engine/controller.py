@@ -85,8 +85,12 @@ class Controller:
             self._queue.add(snapshot.key)
 
     def written(self, snapshot: Snapshot) -> None:
-        """Take the API server's answer to a status write, so that the next run reads what this one wrote."""
-        self._gate.answered()
+        """Take the API server's answer to a write or a read, so that the next run decides by it.
+
+        A write that changed nothing sends no request: its answer is the object that we know already.
+        """
+        if snapshot is not self._cache.get(snapshot.key):
+            self._gate.answered()
         change = self._learn(snapshot)
         if change is not None and _wants_run(change):
             self._queue.add(snapshot.key)  # the event of that change will be no news any more

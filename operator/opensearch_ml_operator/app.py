@@ -1,0 +1,257 @@
+"""Builds the operator out of its parts and runs it: check, lead, watch and work, stop. No logic here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import signal
+import time
+import uuid
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import kopf
+
+from .config import Settings
+from .crdgen import schema_hash
+from .engine.cache import Cache
+from .engine.catalog import KnownObjects
+from .engine.controller import Controller
+from .engine.links import Links
+from .engine.queue import KeyedQueue
+from .engine.stores import ReadYourWrites
+from .engine.workers import Limits
+from .errors import OperatorError
+from .handlers import build_registry
+from .health import Health
+from .kopf_settings import Login, build_settings
+from .kube.client import KubeClient
+from .kube.crds import missing_or_different
+from .kube.events import KubeEvents
+from .kube.ghosts import list_keys
+from .kube.leases import LeaderElection
+from .kube.login import connect
+from .kube.secrets import KubeSecretSource
+from .kube.status import KubeStatusStore
+from .logs import Redactor
+from .metrics import Metrics
+from .models.kinds import KINDS
+from .models.snapshot import ObjectKey, Snapshot
+from .opensearch.pool import Pool
+from .reconcilers.connection import ConnectionReconciler
+from .reconcilers.connector import ConnectorReconciler
+from .reconcilers.group import GroupReconciler
+from .reconcilers.model import ModelReconciler
+from .reconcilers.outcome import Reconciler
+from .reconcilers.session import Ports
+
+log = logging.getLogger(__name__)
+
+GHOST_INTERVAL = 300.0
+"""Seconds between the looks for objects whose deletion no watch has told of."""
+CRD_INTERVAL = 5.0
+"""Seconds between the looks for CRDs that do not fit; until they do, the operator is not ready."""
+PLURALS = {kind.kind: kind.plural for kind in KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The parts that live as long as the process."""
+
+    controller: Controller
+    pool: Pool
+    events: KubeEvents
+    kube: KubeClient
+    health: Health
+    metrics: Metrics
+    redactor: Redactor
+    identity: str
+
+
+def build(settings: Settings, kube: KubeClient, metrics: Metrics, redactor: Redactor) -> Operator:
+    """Put the parts together; nothing runs yet."""
+    identity = f"{settings.pod_name}-{uuid.uuid4().hex[:8]}"
+    cache, links = Cache(), Links()
+    events = KubeEvents(kube, identity)
+
+    def wake(key: ObjectKey) -> None:
+        controller.wake(key)
+
+    def learn(snapshot: Snapshot) -> None:
+        controller.written(snapshot)
+
+    pool = Pool(observer=metrics.opensearch_request, on_failure=wake, wake=wake, clock=time.monotonic)
+    ports = Ports(
+        store=ReadYourWrites(KubeStatusStore(kube, PLURALS), learn),
+        secrets=redactor.watch(KubeSecretSource(kube)),
+        events=events,
+        pool=pool,
+        catalog=KnownObjects(cache, links),
+        wake=wake,
+        now=lambda: datetime.now(UTC),
+        monotonic=time.monotonic,
+        holder=identity,
+        quiet_period=settings.quiet_period_seconds,
+    )
+    reconcilers: dict[str, Reconciler] = {
+        "OpenSearchConnection": ConnectionReconciler(ports),
+        "MLModelGroup": GroupReconciler(ports),
+        "MLConnector": ConnectorReconciler(ports),
+        "RemoteModel": ModelReconciler(ports),
+    }
+    controller = Controller(
+        reconcilers,
+        queue=KeyedQueue(clock=time.monotonic, random=random.random),
+        cache=cache,
+        links=links,
+        observer=metrics,
+        clock=time.monotonic,
+        random=random.random,
+        limits=Limits(workers=settings.workers),
+    )
+    metrics.show(cache.snapshots, controller.vitals)
+    health = Health(vitals=controller.vitals, metrics=metrics)
+    return Operator(controller, pool, events, kube, health, metrics, redactor, identity)
+
+
+async def run(settings: Settings, environ: Mapping[str, str], redactor: Redactor) -> None:
+    """Run the operator until SIGTERM or SIGINT. Raises OperatorError when it cannot go on."""
+    stopping = asyncio.Event()
+    _stop_on_signals(stopping)
+    metrics = Metrics()
+    async with contextlib.AsyncExitStack() as stack:
+        kube = await stack.enter_async_context(
+            await connect(environ=environ, observer=metrics.kubernetes_request)
+        )
+        operator = build(settings, kube, metrics, redactor)
+        await stack.enter_async_context(
+            operator.health.serve(
+                address=settings.bind_address,
+                health_port=settings.health_port,
+                metrics_port=settings.metrics_port,
+            )
+        )
+        await _unless_stopped(_crds_fit(operator), stopping)
+        if settings.leader_election:
+            await _lead(settings, operator, environ, stopping)
+        else:
+            await _serve(settings, operator, environ, stopping)
+
+
+async def _crds_fit(operator: Operator) -> None:
+    """Wait until the cluster's CRDs are those of this release; say what is wrong with them."""
+    hashes = {kind.plural: schema_hash(kind.kind) for kind in KINDS}
+    said: list[str] = []
+    while True:
+        try:
+            problems = await missing_or_different(operator.kube, hashes)
+        except OperatorError as error:
+            problems = [f"The CRDs cannot be checked: {error}"]
+        operator.health.obstacle("crds", "\n".join(problems) or None)
+        if not problems:
+            return
+        if problems != said:
+            log.error("%s", "; ".join(problems))
+            said = problems
+        await asyncio.sleep(CRD_INTERVAL)
+
+
+async def _lead(
+    settings: Settings, operator: Operator, environ: Mapping[str, str], stopping: asyncio.Event
+) -> None:
+    """Wait for the Lease, work while it is ours, give it back. Raises LeadershipLostError."""
+    election = LeaderElection(
+        operator.kube,
+        namespace=settings.pod_namespace,
+        name=settings.lease_name,
+        identity=operator.identity,
+    )
+    operator.health.obstacle("start", None)  # a standby is ready: it is what a rolling update waits for
+    await _unless_stopped(election.acquire(), stopping)
+    operator.metrics.leading(settings.lease_name, leads=not stopping.is_set())
+    try:
+        async with asyncio.TaskGroup() as group:
+            holding = group.create_task(election.hold())
+            await _serve(settings, operator, environ, stopping)
+            holding.cancel()
+    finally:
+        await election.release()
+
+
+async def _serve(
+    settings: Settings, operator: Operator, environ: Mapping[str, str], stopping: asyncio.Event
+) -> None:
+    """Watch and reconcile until told to stop; then begin nothing new and let what runs come to its end."""
+    if stopping.is_set():
+        return
+    controller = operator.controller
+    kopf_stop = asyncio.Event()
+    registry = build_registry(
+        controller,
+        login=Login(
+            prefer_kubeconfig=bool(environ.get("KUBECONFIG")),
+            watches=len(KINDS) * max(1, len(settings.namespaces)),
+        ),
+        # kopf has just put its own signal handlers in place of ours, and its way to stop drops what runs.
+        started=lambda: _stop_on_signals(stopping),
+    )
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(
+            kopf.operator(
+                registry=registry,
+                settings=build_settings(),
+                namespaces=settings.namespaces,
+                clusterwide=not settings.namespaces,
+                stop_flag=kopf_stop,
+            )
+        )
+        group.create_task(controller.run())
+        beside = [
+            group.create_task(operator.events.run()),
+            group.create_task(_drop_ghosts(settings, operator)),
+        ]
+        operator.health.obstacle("start", None)
+        await _unless_stopped(asyncio.shield(watching), stopping)
+        log.info("Stopping: nothing new is begun, what runs may end.")
+        await controller.stop()
+        kopf_stop.set()
+        await asyncio.wait([watching])
+        await operator.pool.aclose()
+        await operator.events.aclose()
+        for task in beside:
+            task.cancel()
+
+
+async def _drop_ghosts(settings: Settings, operator: Operator) -> None:
+    """Ask now and then which objects exist: after a restart of the API server no watch tells what is gone."""
+    while True:
+        await asyncio.sleep(GHOST_INTERVAL)
+        for kind in KINDS:
+            listing = partial(list_keys, operator.kube, kind.kind, kind.plural, settings.namespaces)
+            try:
+                await operator.controller.drop_ghosts(kind.kind, listing)
+            except OperatorError as error:
+                log.warning("Cannot list %s: %s", kind.plural, error)
+
+
+def _stop_on_signals(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+
+
+async def _unless_stopped(work: Awaitable[None], stopping: asyncio.Event) -> None:
+    """Await the work, but no longer than until we are told to stop."""
+    working = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        waiting.cancel()
