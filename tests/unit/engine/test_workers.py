@@ -184,6 +184,19 @@ async def test_an_answer_to_a_write_ends_the_outage_for_everybody() -> None:
         assert len(rig.models.reconciled) > before + 50
 
 
+async def test_a_write_that_needed_no_request_does_not_end_the_outage() -> None:
+    async with start(FakeReconciler(KubernetesUnavailableError("connection refused"))) as rig:
+        for number in range(100):
+            rig.controller.observe("ADDED", snapshot(f"m-{number}"))
+        await asyncio.sleep(20)
+        before = len(rig.models.reconciled)
+        known = rig.cache.get(key("m-0"))
+        assert known is not None
+        rig.controller.written(known)
+        await rig.settle()
+        assert len(rig.models.reconciled) == before
+
+
 async def test_a_defect_is_retried_and_tells_its_kind_but_not_its_text(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
