@@ -66,7 +66,7 @@ class Transport:
         self._retired = False
         self._refusal: MLError | None = None
         try:
-            tls = _tls(settings.ca)
+            tls = _tls(settings)
         except (ssl.SSLError, ValueError):
             self._refusal = MLError(MLCode.TLS_FAILED, "the CA given holds no certificate in PEM form")
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -196,11 +196,15 @@ def _http_client(settings: ConnectionSettings, tls: ssl.SSLContext) -> httpx.Asy
     )
 
 
-def _tls(ca: bytes | None) -> ssl.SSLContext:
-    if ca is None:
+def _tls(settings: ConnectionSettings) -> ssl.SSLContext:
+    if not any(endpoint.startswith("https:") for endpoint in settings.endpoints):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading the public certificates takes a while
+    if settings.ca is None:
         return httpx.create_ssl_context(trust_env=False)
     # Bundles have comments in all languages. An empty text would mean "the system's certificates".
-    return ssl.create_default_context(cadata=ca.decode("ascii", "ignore").strip() or "no certificate")
+    return ssl.create_default_context(
+        cadata=settings.ca.decode("ascii", "ignore").strip() or "no certificate"
+    )
 
 
 async def _read_bounded(response: httpx.Response, limit: int, operation: Operation) -> bytes:

@@ -223,7 +223,8 @@ def _move(cluster: Cluster, group_id: str) -> Doc:
 
 def _count_up(cluster: Cluster, group_id: str) -> int:
     version = int(cluster.groups.docs[group_id]["latest_version"]) + 1
-    cluster.groups.merge(group_id, {"latest_version": version, "last_updated_time": cluster.now()})
+    changes: Doc = {"latest_version": version, "last_updated_time": cluster.now()}
+    cluster.groups.merge(group_id, changes, refresh=cluster.refreshes_updates)
     return version
 
 

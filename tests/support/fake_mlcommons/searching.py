@@ -26,6 +26,7 @@ def search(documents: Documents, body: Doc | None, view: Callable[[Doc], Doc], *
             "data sets. This limit can be set by changing the [index.max_result_window] index level setting.",
             failed,
         )
+    _matches(body.get("query"), "", {})  # a bad query is refused also where there is nothing to find
     found = [(id_, doc) for id_, doc in documents.searchable() if _matches(body.get("query"), id_, doc)]
     return {
         "took": 1,

@@ -1,0 +1,29 @@
+"""What ML Commons does, as checks that run against the real servers and against the fake.
+
+Each check gets a `Target`, makes its own objects and removes them. A check that only the fake passed would
+prove nothing: the live tests run the same list, so the fake cannot drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+_MODULES = ("connectors", "deploying", "groups", "models", "reading", "target")
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
+
+from . import connectors, deploying, groups, models, reading  # noqa: E402 - rewritten, so that failures explain
+from .target import Target  # noqa: E402
+
+Check = Callable[[Target], Awaitable[None]]
+
+CHECKS: tuple[Check, ...] = (
+    *reading.CHECKS,
+    *groups.CHECKS,
+    *connectors.CHECKS,
+    *models.CHECKS,
+    *deploying.CHECKS,
+)
+
+__all__ = ["CHECKS", "Check", "Target"]
