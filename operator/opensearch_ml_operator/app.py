@@ -17,6 +17,7 @@ from functools import partial
 import kopf
 
 from .config import Settings
+from .constants import NAME
 from .crdgen import schema_hash
 from .engine.cache import Cache
 from .engine.catalog import KnownObjects
@@ -33,7 +34,7 @@ from .kube.client import KubeClient
 from .kube.crds import missing_or_different
 from .kube.events import KubeEvents
 from .kube.ghosts import list_keys
-from .kube.leases import LeaderElection
+from .kube.leases import LeaderElection, Timing
 from .kube.login import connect
 from .kube.secrets import KubeSecretSource
 from .kube.status import KubeStatusStore
@@ -74,7 +75,7 @@ class Operator:
 
 def build(settings: Settings, kube: KubeClient, metrics: Metrics, redactor: Redactor) -> Operator:
     """Put the parts together; nothing runs yet."""
-    identity = f"{settings.pod_name}-{uuid.uuid4().hex[:8]}"
+    identity = f"{settings.pod_name or NAME}-{uuid.uuid4().hex[:8]}"
     cache, links = Cache(), Links()
     events = KubeEvents(kube, identity)
 
@@ -166,9 +167,14 @@ async def _lead(
     """Wait for the Lease, work while it is ours, give it back. Raises LeadershipLostError."""
     election = LeaderElection(
         operator.kube,
-        namespace=settings.pod_namespace,
+        namespace=settings.lease_namespace,
         name=settings.lease_name,
         identity=operator.identity,
+        timing=Timing(
+            duration=settings.lease_duration,
+            renew_deadline=settings.lease_renew_deadline,
+            retry=settings.lease_retry_period,
+        ),
     )
     operator.health.obstacle("start", None)  # a standby is ready: it is what a rolling update waits for
     await _unless_stopped(election.acquire(), stopping)
@@ -200,6 +206,10 @@ async def _serve(
         started=lambda: _stop_on_signals(stopping),
     )
     async with asyncio.TaskGroup() as group:
+        group.create_task(controller.run())
+        sending = group.create_task(operator.events.run())
+        looking = group.create_task(_drop_ghosts(settings, operator))
+        await asyncio.sleep(0)  # kopf waits 5 s at its end for every task that was not there at its start
         watching = group.create_task(
             kopf.operator(
                 registry=registry,
@@ -209,21 +219,16 @@ async def _serve(
                 stop_flag=kopf_stop,
             )
         )
-        group.create_task(controller.run())
-        beside = [
-            group.create_task(operator.events.run()),
-            group.create_task(_drop_ghosts(settings, operator)),
-        ]
         operator.health.obstacle("start", None)
         await _unless_stopped(asyncio.shield(watching), stopping)
         log.info("Stopping: nothing new is begun, what runs may end.")
         await controller.stop()
+        await operator.events.aclose()
+        await operator.pool.aclose()
+        sending.cancel()
+        looking.cancel()
         kopf_stop.set()
         await asyncio.wait([watching])
-        await operator.pool.aclose()
-        await operator.events.aclose()
-        for task in beside:
-            task.cancel()
 
 
 async def _drop_ghosts(settings: Settings, operator: Operator) -> None:
