@@ -18,7 +18,7 @@ from stack.toolchain import MissingToolsError
 def main() -> int:
     """Run the command line. Ctrl-C, SIGTERM and a closed terminal end the servers and are no failure."""
     arguments = _parser().parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell's background job ignores SIGINT
         signal.signal(number, _interrupt)
     chosen = tuple(dict.fromkeys(arguments.opensearch or versions.OPENSEARCH))
     try:

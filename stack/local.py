@@ -76,6 +76,8 @@ class Stack:
         """Start several parts side by side. Raises MissingToolsError before anything is built."""
         own = [version for version in opensearch if given_opensearch(version, self.environ) is None]
         self._check_tools(self._recipes(own, kubernetes=kubernetes), [_java(version) for version in own])
+        if kubernetes and self._assets() is None:
+            packaged_kubectl()
         parts: list[Callable[[], object]] = [partial(self.opensearch, version) for version in opensearch]
         if kubernetes:
             parts.append(lambda: self.control_plane)
@@ -85,9 +87,11 @@ class Stack:
 
     def build(self, *, opensearch: Sequence[str], kubernetes: bool, helm: bool) -> None:
         """Fill the cache and start nothing. Raises MissingToolsError before anything is built."""
-        recipes = self._recipes(opensearch, kubernetes=kubernetes) + ([go_binaries.helm()] if helm else [])
-        self._check_tools(recipes, [])
-        self._side_by_side([partial(self._built, recipe) for recipe in recipes])
+        homes = self._recipes(opensearch, kubernetes=False)
+        # One after the other: they share most of what they compile.
+        go = self._recipes([], kubernetes=kubernetes) + ([go_binaries.helm()] if helm else [])
+        self._check_tools([*homes, *go], [])
+        self._side_by_side([*(partial(self._built, home) for home in homes), lambda: [*map(self._built, go)]])
 
     def _start_node(self, version: str) -> OpenSearch:
         tool = _java(version)
