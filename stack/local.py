@@ -35,7 +35,7 @@ def say_on_stderr(line: str) -> None:
 class Stack:
     """The servers of one run. Each is built and started when it is first asked for, or by start() before.
 
-    `folder` holds their data and logs. It is removed at the end, unless `keep_folder` is set.
+    `folder` holds their data and logs. It is removed at the end, but for the logs if `keep_folder` is set.
     """
 
     folder: Path
@@ -156,7 +156,7 @@ class Stack:
 def open_stack(environ: Mapping[str, str] = os.environ, say: Say = say_on_stderr) -> Iterator[Stack]:
     """Open a stack whose parts start when they are first asked for.
 
-    At the end, however it comes, every process is gone; after an exception the folder with the logs stays.
+    At the end, however it comes, every process is gone; after an exception the folder stays, with the logs alone.
     """
     cache = Cache(cache_folder(environ), say)
     folder = Path(tempfile.mkdtemp(prefix="opensearch-ml-operator-"))
@@ -170,6 +170,7 @@ def open_stack(environ: Mapping[str, str] = os.environ, say: Say = say_on_stderr
         finally:
             processes.close()
             if stack.keep_folder and stack.logs():
+                _remove_all_but_logs(folder)
                 say(f"the logs are in {folder}")
             else:
                 shutil.rmtree(folder)
@@ -192,6 +193,17 @@ def start_stack(
     with open_stack(environ, say) as stack:
         stack.start(opensearch=opensearch, kubernetes=kubernetes, models=models)
         yield stack
+
+
+def _remove_all_but_logs(folder: Path) -> None:
+    """Remove data, keys and tokens: etcd alone leaves more than 100 MB."""
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for name in [*folders, *files]:
+            path = Path(parent, name)
+            if path.is_symlink() or (path.is_file() and path.suffix != ".log"):
+                path.unlink()  # a link leads into the cache
+            elif path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
 
 
 def _java(version: str) -> Tool:

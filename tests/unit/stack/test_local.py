@@ -80,6 +80,24 @@ def test_clean_end_leaves_nothing(tmp_path: Path, temporary_folder: Path) -> Non
     assert list(temporary_folder.iterdir()) == []
 
 
+def test_after_a_failure_the_logs_stay_alone_and_what_is_linked_is_untouched(tmp_path: Path) -> None:
+    cached = tmp_path / "cached"
+    cached.mkdir()
+    (cached / "plugin.jar").touch()
+    with open_stack(environ(tmp_path)) as stack:
+        stack.keep_folder = True
+        part = stack.folder / "part"
+        (part / "data" / "deep").mkdir(parents=True)
+        (part / "data" / "deep" / "wal").touch()
+        (part / "part.log").touch()
+        (part / "plugins").symlink_to(cached)
+    assert [path.relative_to(stack.folder) for path in stack.folder.rglob("*")] == [
+        Path("part"),
+        Path("part/part.log"),
+    ]
+    assert (cached / "plugin.jar").exists()
+
+
 def test_given_control_plane_may_lack_the_controller_manager_alone(tmp_path: Path) -> None:
     built = assets(tmp_path / "built", "kube-controller-manager")
     given = assets(tmp_path / "given", *ASSETS)
