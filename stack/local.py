@@ -156,7 +156,7 @@ class Stack:
 def open_stack(environ: Mapping[str, str] = os.environ, say: Say = say_on_stderr) -> Iterator[Stack]:
     """Open a stack whose parts start when they are first asked for.
 
-    At the end, however it comes, every process is gone; after an exception the folder stays, with the logs alone.
+    At the end, however it comes, every process is gone. After an exception the logs stay.
     """
     cache = Cache(cache_folder(environ), say)
     folder = Path(tempfile.mkdtemp(prefix="opensearch-ml-operator-"))
