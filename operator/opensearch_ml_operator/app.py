@@ -202,23 +202,22 @@ async def _serve(
             prefer_kubeconfig=bool(environ.get("KUBECONFIG")),
             watches=len(KINDS) * max(1, len(settings.namespaces)),
         ),
-        # kopf has just put its own signal handlers in place of ours, and its way to stop drops what runs.
-        started=lambda: _stop_on_signals(stopping),
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(controller.run())
         sending = group.create_task(operator.events.run())
         looking = group.create_task(_drop_ghosts(settings, operator))
-        await asyncio.sleep(0)  # kopf waits 5 s at its end for every task that was not there at its start
-        watching = group.create_task(
-            kopf.operator(
-                registry=registry,
-                settings=build_settings(),
-                namespaces=settings.namespaces,
-                clusterwide=not settings.namespaces,
-                stop_flag=kopf_stop,
-            )
+        ours = asyncio.all_tasks()  # kopf waits 5 s at its end for tasks that it does not know
+        tasks = await kopf.spawn_tasks(
+            registry=registry,
+            settings=build_settings(),
+            namespaces=settings.namespaces,
+            clusterwide=not settings.namespaces,
+            stop_flag=kopf_stop,
         )
+        # kopf has put its own signal handlers in place of ours; its way to stop drops what runs.
+        _stop_on_signals(stopping)
+        watching = group.create_task(kopf.run_tasks(tasks, ignored=ours))
         operator.health.obstacle("start", None)
         await _unless_stopped(asyncio.shield(watching), stopping)
         log.info("Stopping: nothing new is begun, what runs may end.")

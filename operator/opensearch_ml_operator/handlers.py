@@ -31,24 +31,14 @@ class Listener(Protocol):
 
 
 def build_registry(
-    listener: Listener,
-    *,
-    login: Callable[..., Awaitable[kopf.AiohttpSession | None]],
-    started: Callable[[], None],
+    listener: Listener, *, login: Callable[..., Awaitable[kopf.AiohttpSession | None]]
 ) -> kopf.OperatorRegistry:
-    """Return kopf's registry with the handlers of all kinds.
-
-    `login` opens the session for the API server; `started` is called once kopf has set itself up.
-    """
+    """Return kopf's registry with the handlers of all kinds; `login` opens the session for the API server."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     async def log_in(**kwargs: Any) -> kopf.AiohttpSession | None:
         return await login(**kwargs)
-
-    @kopf.on.startup(registry=registry)
-    async def start(**_: Any) -> None:
-        started()
 
     for kind in KINDS:
         _register(registry, kind, listener)
