@@ -64,9 +64,10 @@ class Call:
     namespace: str
     name: str
     query: Mapping[str, str] = field(default_factory=dict)
+    accept: str = ""
 
 
-def parse_call(method: str, path: str, query: Mapping[str, str]) -> Call | None:
+def parse_call(method: str, path: str, query: Mapping[str, str], accept: str) -> Call | None:
     """Read a request; None when its path names no resource of the fake."""
     match path.strip("/").split("/"):
         case ["api", version, *rest]:
@@ -83,7 +84,7 @@ def parse_call(method: str, path: str, query: Mapping[str, str]) -> Call | None:
     if resource is None or (resource.group, resource.version) != (group, version):
         return None
     verb = _verb(method, named=bool(name), watch=query.get("watch") in {"true", "1"})
-    return Call(Counted(verb, plural, subresource), resource, namespace, name, query)
+    return Call(Counted(verb, plural, subresource), resource, namespace, name, query, accept)
 
 
 def _verb(method: str, *, named: bool, watch: bool) -> str:

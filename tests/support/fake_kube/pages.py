@@ -17,7 +17,7 @@ class Pages:
         self._store = store
         self._rests: dict[str, tuple[int, list[Body]]] = {}
 
-    def page(self, call: Call, *, metadata_only: bool) -> dict[str, Any]:
+    def page(self, call: Call) -> dict[str, Any]:
         """Return the list that a request asks for, or its next page."""
         if token := call.query.get("continue"):
             if token not in self._rests:
@@ -27,7 +27,7 @@ class Pages:
             version, items = self._store.version, self._store.list(call.resource, call.namespace)
         size = int(call.query.get("limit") or 0) or len(items)
         following = self._keep(version, items[size:]) if items[size:] else ""
-        if metadata_only:
+        if "PartialObjectMetadataList" in call.accept:
             kind, api_version = "PartialObjectMetadata", "meta.k8s.io/v1"
             page = [
                 {"kind": kind, "apiVersion": api_version, "metadata": item["metadata"]}

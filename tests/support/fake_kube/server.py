@@ -50,7 +50,9 @@ class Server:
                 return _refuse(RefusedError(401, "Unauthorized", "Unauthorized"))
         if request.method == "GET" and (document := _discovery(request.path)) is not None:
             return web.json_response(document)
-        call = parse_call(request.method, request.path, dict(request.query))
+        call = parse_call(
+            request.method, request.path, dict(request.query), request.headers.get("Accept", "")
+        )
         if call is None:
             return web.Response(status=404, text="404 page not found\n")
         self.calls.append(call)
@@ -81,9 +83,7 @@ class Server:
             case "get":
                 return self._store.get(resource, call.namespace, call.name)
             case "list":
-                return self.pages.page(
-                    call, metadata_only="PartialObjectMetadataList" in headers.get("Accept", "")
-                )
+                return self.pages.page(call)
             case "create":
                 if call.namespace:
                     self._store.get(RESOURCES["namespaces"], "", call.namespace)

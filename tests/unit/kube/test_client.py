@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from opensearch_ml_operator.errors import (
 from opensearch_ml_operator.kube.client import KubeClient
 from opensearch_ml_operator.kube.login import connect
 from opensearch_ml_operator.kube.targets import SECRETS, Target
+from support.eventually import eventually
 from support.fake_kube import FakeKube, Fault
 
 SECRET = Target(SECRETS, "default", "key")
@@ -102,6 +104,28 @@ async def test_missing_permission_names_verb_and_resource(client: KubeClient, ku
     kube.fail(Fault(status=403))
     with pytest.raises(KubernetesForbiddenError, match="get secrets 'key' in namespace 'default'"):
         await client.read(SECRET)
+
+
+async def test_proxies_of_the_environment_are_not_used(
+    client: KubeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert await client.read(SECRET) is None
+
+
+async def test_at_most_32_requests_at_once(client: KubeClient, kube: FakeKube, tmp_path: Path) -> None:
+    kube.fail(Fault(verb="get", delay=60, times=-1))
+    reads = [asyncio.create_task(client.read(SECRET)) for _ in range(40)]
+    await eventually(lambda: kube.counts["get", "secrets", ""] >= 32)
+    environ = {"KUBECONFIG": str(tmp_path / "kubeconfig")}
+    async with await connect(
+        environ=environ
+    ) as another:  # its way is free; what was sent before is there by then
+        await another.request("POST", ALL, {"metadata": {"name": "key"}})
+    assert kube.counts["get", "secrets", ""] == 32
+    for read in reads:
+        read.cancel()
+    await asyncio.wait(reads)
 
 
 class TestObserver:

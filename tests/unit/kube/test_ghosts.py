@@ -30,6 +30,7 @@ async def test_all_pages_are_read(client: KubeClient, kube: FakeKube, uids: dict
         (ObjectKey("RemoteModel", f"team-{int(name[1:]) % 2}", name), uid) for name, uid in uids.items()
     }
     assert kube.counts[LISTS] == 3
+    assert all("PartialObjectMetadataList" in call.accept for call in kube.calls), "specs are not asked for"
 
 
 async def test_only_the_given_namespaces_are_asked_for(

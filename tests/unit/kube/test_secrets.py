@@ -52,8 +52,9 @@ async def test_revision_is_new_after_a_change_and_after_a_new_creation(
         assert secret is not None
         return secret.revision
 
-    kube.create("secrets", {"metadata": {"name": "key"}, "stringData": {"a": "x"}})
+    body = kube.create("secrets", {"metadata": {"name": "key"}, "stringData": {"a": "x"}})
     first = await revision()
+    assert body["metadata"]["uid"] in first, "after a restored backup versions can come again"
     assert await revision() == first
     kube.patch("secrets", "key", {"data": {"a": "eQ=="}})
     second = await revision()
