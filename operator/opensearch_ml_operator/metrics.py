@@ -6,15 +6,24 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
-from typing import Final
+from typing import Final, TypeAlias
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client import Counter as CounterMetric
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from . import __version__
-from .constants import ConditionType
+from .constants import ConditionType, Reason
 from .engine.controller import Vitals
 from .engine.summary import condition
 from .engine.workers import RunResult
@@ -24,14 +33,23 @@ from .opensearch.operations import Operation
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _RUN_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_REQUEST_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_LAG_BUCKETS: Final = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5)
+
+GateLoad: TypeAlias = tuple[ObjectKey, str, int]
+"""Connection, name of the gate, how many are inside."""
 
 
 class Metrics:
     """Counts what happens, in a registry of its own; told by the engine and by both borders."""
 
     def __init__(self) -> None:
+        # Else each counter has a second series with its time of birth, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
         info = Gauge(
             "opensearch_ml_operator_info",
             "Which operator this is.",
@@ -64,7 +82,7 @@ class Metrics:
         self._request_seconds = Histogram(
             "opensearch_ml_http_request_duration_seconds",
             "How long OpenSearch took to answer.",
-            ("operation",),
+            ("namespace", "connection", "operation"),
             buckets=_REQUEST_BUCKETS,
             registry=self._registry,
         )
@@ -72,6 +90,12 @@ class Metrics:
             "opensearch_ml_kubernetes_requests",
             "Requests to the API server, without kopf's own; `code` is 0 when there was no answer.",
             ("method", "resource", "subresource", "code"),
+            registry=self._registry,
+        )
+        self._lag = Histogram(
+            "opensearch_ml_event_loop_lag_seconds",
+            "How late the event loop is, looked at once a second.",
+            buckets=_LAG_BUCKETS,
             registry=self._registry,
         )
         self._leading = Gauge(
@@ -91,7 +115,7 @@ class Metrics:
     def opensearch_request(self, key: ObjectKey, operation: Operation, code: str, seconds: float) -> None:
         """Count a request to OpenSearch."""
         self._requests.labels(key.namespace, key.name, operation.value, code).inc()
-        self._request_seconds.labels(operation.value).observe(seconds)
+        self._request_seconds.labels(key.namespace, key.name, operation.value).observe(seconds)
 
     def kubernetes_request(self, method: str, target: Target, status: int, seconds: float) -> None:
         """Count a request to the API server."""
@@ -99,13 +123,22 @@ class Metrics:
         labels = (method, target.resource.plural, target.subresource or "", str(status))
         self._kubernetes.labels(*labels).inc()
 
+    def loop_lag(self, seconds: float) -> None:
+        """Note how late the event loop was."""
+        self._lag.observe(seconds)
+
     def leading(self, name: str, *, leads: bool) -> None:
         """Show whether this process holds the Lease."""
         self._leading.labels(name).set(int(leads))
 
-    def show(self, objects: Callable[[], Iterable[Snapshot]], vitals: Callable[[], Vitals]) -> None:
-        """Show the engine's objects and its queue, as they are at each scrape."""
-        self._registry.register(_Fleet(objects, vitals))
+    def show(
+        self,
+        objects: Callable[[], Iterable[Snapshot]],
+        vitals: Callable[[], Vitals],
+        gates: Callable[[], Iterable[GateLoad]] = tuple,
+    ) -> None:
+        """Show the engine's objects and queue and the connections' gates, as they are at each scrape."""
+        self._registry.register(_Fleet(objects, vitals, gates))
 
     def scrape(self) -> bytes:
         """Return everything in the text format of Prometheus."""
@@ -115,48 +148,84 @@ class Metrics:
 class _Fleet(Collector):
     """Computed at each scrape: an object that is gone leaves no series behind."""
 
-    def __init__(self, objects: Callable[[], Iterable[Snapshot]], vitals: Callable[[], Vitals]) -> None:
+    def __init__(
+        self,
+        objects: Callable[[], Iterable[Snapshot]],
+        vitals: Callable[[], Vitals],
+        gates: Callable[[], Iterable[GateLoad]],
+    ) -> None:
         self._objects = objects
         self._vitals = vitals
+        self._gates = gates
 
     def collect(self) -> Iterable[Metric]:
-        """Return the gauges of the objects and of the queue."""
-        return (*self._resources(), *self._queue())
+        """Return the gauges of the objects, the queue and the gates."""
+        return (*self._resources(), *self._queue(), self._gate_loads())
 
     def _resources(self) -> Iterable[Metric]:
-        counts: Counter[tuple[str, str, str]] = Counter()
-        up = GaugeMetricFamily(
-            "opensearch_ml_connection_up",
-            "Whether the last health check succeeded.",
-            labels=("namespace", "name"),
-        )
-        reasons = GaugeMetricFamily(
-            "opensearch_ml_resource_info",
+        info = _gauge(
+            "resource_info",
             "One for each resource, with the reason of its Ready condition.",
-            labels=("kind", "namespace", "name", "external_id", "ready", "reason"),
+            ("kind", "namespace", "name", "external_id", "ready", "reason"),
         )
+        up = _gauge("connection_up", "Whether the last health check succeeded.", ("namespace", "name"))
+        counts: Counter[tuple[str, str, str, str]] = Counter()
+        unresolved: Counter[tuple[str, str]] = Counter()
         for snapshot in self._objects():
-            ready = condition(snapshot, ConditionType.READY)
-            status, reason = str(ready.get("status", "Unknown")), str(ready.get("reason", ""))
             key = snapshot.key
-            counts[key.kind, key.namespace, status] += 1
-            id_ = str(snapshot.status.get("id", ""))
-            reasons.add_metric((key.kind, key.namespace, key.name, id_, status, reason), 1)
+            ready = condition(snapshot, ConditionType.READY)
+            status, reason = str(ready.get("status") or "Unknown"), str(ready.get("reason") or "")
+            external_id = str(snapshot.status.get("id") or "")
+            info.add_metric((key.kind, key.namespace, key.name, external_id, status, reason), 1)
+            counts[key.kind, key.namespace, status, reason] += 1
+            unresolved[key.kind, key.namespace] += _waits_for_create(snapshot)
             if key.kind == "OpenSearchConnection":
-                up.add_metric((key.namespace, key.name), float(status == "True"))
-        resources = GaugeMetricFamily(
-            "opensearch_ml_resources",
-            "Number of resources by the status of their Ready condition.",
-            labels=("kind", "namespace", "ready"),
+                reachable = condition(snapshot, ConditionType.REACHABLE).get("status") == "True"
+                up.add_metric((key.namespace, key.name), float(reachable))
+        resources = _gauge(
+            "resources",
+            "Number of resources by their Ready condition.",
+            ("kind", "namespace", "ready", "reason"),
+        )
+        creates = _gauge(
+            "creates_unresolved",
+            "Resources that wait because a create got no clear answer and may still be carried out.",
+            ("kind", "namespace"),
         )
         for labels, count in counts.items():
             resources.add_metric(labels, count)
-        return resources, reasons, up
+        for owner, count in unresolved.items():
+            creates.add_metric(owner, count)
+        return resources, info, up, creates
 
     def _queue(self) -> Iterable[Metric]:
         vitals = self._vitals()
-        depth = GaugeMetricFamily("opensearch_ml_queue_depth", "Objects that wait for a run.")
-        depth.add_metric((), vitals.waiting)
-        oldest = GaugeMetricFamily("opensearch_ml_queue_oldest_seconds", "How long the oldest of them waits.")
-        oldest.add_metric((), vitals.oldest_wait)
-        return depth, oldest
+        for name, text, value in (
+            ("queue_depth", "Objects that wait for a run.", vitals.waiting),
+            ("queue_planned", "Objects that are due for a run later.", vitals.planned),
+            ("queue_oldest_seconds", "How long the oldest of the waiting objects waits.", vitals.oldest_wait),
+        ):
+            gauge = _gauge(name, text, ())
+            gauge.add_metric((), value)
+            yield gauge
+
+    def _gate_loads(self) -> Metric:
+        gauge = _gauge(
+            "gate_in_flight",
+            "Registers and deploys that the connection's cluster works on.",
+            ("namespace", "connection", "gate"),
+        )
+        for key, gate, inside in self._gates():
+            gauge.add_metric((key.namespace, key.name, gate), inside)
+        return gauge
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...]) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"opensearch_ml_{name}", text, labels=labels)
+
+
+def _waits_for_create(snapshot: Snapshot) -> bool:
+    reasons = (
+        condition(snapshot, each).get("reason") for each in (ConditionType.SYNCED, ConditionType.DELETABLE)
+    )
+    return Reason.WAITING_FOR_UNRESOLVED_CREATE in reasons
