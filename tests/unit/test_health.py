@@ -111,9 +111,11 @@ async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> Non
             await other.get("/healthz")
 
 
-async def test_nothing_listens_after_the_end() -> None:
+async def test_nothing_listens_or_runs_after_the_end() -> None:
     server = Server()
+    before = asyncio.all_tasks()
     async with server.run():
-        pass
+        assert asyncio.all_tasks() > before
+    assert asyncio.all_tasks() == before
     with pytest.raises(aiohttp.ClientConnectorError):
         await server.get("/healthz")
