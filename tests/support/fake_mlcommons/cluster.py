@@ -16,7 +16,7 @@ from .settings import is_on
 
 DeployOutcome = Literal["deployed", "partial", "failed", "stuck"]
 
-_SAFE = re.compile(r"[\w\s.,!?():@\-/'\"]*", re.ASCII)
+_SAFE = re.compile(r"[\w\s.,!?():@\-/'\"]*")
 _CUSTOM_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,511}")
 _ACCESS = ("access_mode", "backend_roles", "add_all_backend_roles")
 

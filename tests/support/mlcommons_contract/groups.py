@@ -39,6 +39,12 @@ async def a_taken_name_is_refused_with_the_id_of_who_has_it(t: Target) -> None:
     assert (refused.value.code, refused.value.ids) == (MLCode.NAME_TAKEN, (group,))
 
 
+async def letters_of_all_languages_are_letters(t: Target) -> None:
+    name = unique("größe 大小 ½")
+    group = t.made("group", await t.client.create_group({"name": name, "description": name}))
+    assert (await t.document("group", group))["name"] == name
+
+
 async def a_group_changes_in_place_but_a_blank_description_is_ignored(t: Target) -> None:
     group, name = await t.group(description="before"), unique("renamed")
     await t.client.update_group(group, {"description": ""})
@@ -84,6 +90,7 @@ async def bad_groups_are_refused(t: Target) -> None:
 CHECKS = (
     a_group_is_shown_as_it_was_made,
     a_taken_name_is_refused_with_the_id_of_who_has_it,
+    letters_of_all_languages_are_letters,
     a_group_changes_in_place_but_a_blank_description_is_ignored,
     a_group_with_models_stays,
     bad_groups_are_refused,

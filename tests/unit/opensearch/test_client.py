@@ -1,0 +1,231 @@
+"""The typed calls, where the shared contract does not reach: refusals, odd answers, the health check."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from opensearch_ml_operator.errors import MLCode, MLError
+from opensearch_ml_operator.models.snapshot import ObjectKey
+from opensearch_ml_operator.opensearch.mlcommons import MLCommonsClient
+from opensearch_ml_operator.opensearch.pool import Pool
+from opensearch_ml_operator.opensearch.server import Capability
+from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
+from support.fake_mlcommons import FakeMLCommons
+
+KEY = ObjectKey("OpenSearchConnection", "ns", "main")
+
+
+@asynccontextmanager
+async def connected(server: FakeMLCommons, **login: str) -> AsyncIterator[MLCommonsClient]:
+    pool = Pool(
+        observer=lambda *_: None, on_failure=lambda _: None, wake=lambda _: None, clock=time.monotonic
+    )
+    async with server:
+        try:
+            settings = ConnectionSettings(endpoints=(server.url,), read_timeout=5.0, **login)  # type: ignore[arg-type]
+            yield await pool.put(KEY, settings)
+        finally:
+            await pool.aclose()
+
+
+@pytest.mark.parametrize(
+    ("version", "capabilities"),
+    [
+        ("2.19.1", set()),
+        ("3.6.0", set()),
+        ("3.7.0", {Capability.PROVISIONED_BY}),
+        ("3.9.0-SNAPSHOT", {Capability.PROVISIONED_BY, Capability.CUSTOM_IDS}),
+        ("4.0.0", {Capability.PROVISIONED_BY, Capability.CUSTOM_IDS}),
+        ("7.10.2", set()),
+    ],
+)
+async def test_capabilities_by_version(version: str, capabilities: set[Capability]) -> None:
+    server = FakeMLCommons(version="3.6")
+    server.cluster.number = version
+    async with connected(server) as client:
+        info = await client.server_info()
+    assert info.version == version
+    assert set(info.capabilities) == capabilities | {Capability.AUTO_DEPLOY}
+
+
+async def test_capabilities_by_setting() -> None:
+    server = FakeMLCommons(
+        users={"op": "pw"},
+        settings={"model_auto_deploy.enable": "false", "connector_access_control_enabled": "false"},
+    )
+    async with connected(server, username="op", password="pw") as client:
+        info = await client.server_info()
+        assert info.capabilities == ("Security", "ModelAccessControl")
+        server.cluster.transient["plugins.ml_commons.model_access_control_enabled"] = "false"
+        assert (await client.server_info()).capabilities == ("Security",)
+
+
+async def test_without_the_right_to_read_settings_the_server_decides() -> None:
+    server = FakeMLCommons(users={"op": "pw"})
+    server.forbidden = {"get-settings"}
+    async with connected(server, username="op", password="pw") as client:
+        info = await client.server_info()
+    assert info.capabilities == ("Security",)
+    assert info.private_addresses_allowed
+
+
+async def test_private_addresses_are_off_by_default() -> None:
+    async with connected(FakeMLCommons()) as client:
+        assert not (await client.server_info()).private_addresses_allowed
+
+
+async def test_a_cluster_without_the_plugin() -> None:
+    server = FakeMLCommons()
+    server.plugin_installed = False
+    async with connected(server) as client:
+        with pytest.raises(MLError) as missing:
+            await client.server_info()
+    assert missing.value.code is MLCode.PLUGIN_MISSING
+
+
+async def test_a_user_who_may_not_use_the_plugin() -> None:
+    server = FakeMLCommons(users={"op": "pw"})
+    server.forbidden = {"search-models"}
+    async with connected(server, username="op", password="pw") as client:
+        with pytest.raises(MLError) as forbidden:
+            await client.server_info()
+    assert forbidden.value.code is MLCode.FORBIDDEN
+    assert "cluster:admin/opensearch/ml/models/search" in forbidden.value.message
+
+
+async def test_something_else_that_answers_json() -> None:
+    server = FakeMLCommons()
+    async with connected(server) as client:
+        server.fail("get-info", status=200, body='{"hello": "world"}')
+        with pytest.raises(MLError) as unreadable:
+            await client.server_info()
+    assert unreadable.value.code is MLCode.AMBIGUOUS
+
+
+async def test_a_missing_right_to_the_profile_is_told_from_a_failure() -> None:
+    server = FakeMLCommons(users={"op": "pw"})
+    server.forbidden = {"profile-model"}
+    async with connected(server, username="op", password="pw") as client:
+        with pytest.raises(MLError) as forbidden:
+            await client.loaded_nodes("model1")
+    assert (forbidden.value.code, forbidden.value.status) == (MLCode.FORBIDDEN, 500)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"timed_out":true,"_shards":{"total":1,"failed":0},"hits":{"hits":[]}}',
+        '{"timed_out":false,"_shards":{"total":1,"failed":1},"hits":{"hits":[]}}',
+        '{"timed_out":false,"hits":{"hits":[]}}',
+        '{"hits":{"hits":[]}}',
+        "{}",
+    ],
+)
+async def test_a_search_that_not_every_shard_has_answered_is_no_empty_one(answer: str) -> None:
+    server = FakeMLCommons()
+    async with connected(server) as client:
+        server.fail("search-models", status=200, body=answer)
+        with pytest.raises(MLError) as unclear:
+            await client.search_marker("model", "marker1")
+    assert unclear.value.code is MLCode.AMBIGUOUS
+
+
+async def test_searches_before_there_is_an_index_are_empty() -> None:
+    server = FakeMLCommons()
+    async with connected(server) as client:
+        assert await client.search_marker("model", "marker1") == ()
+        missing = '{"error":{"type":"index_not_found_exception","reason":"no such index [x]"},"status":404}'
+        server.fail("search-models", status=404, body=missing)
+        assert await client.search_marker("model", "marker1") == ()
+
+
+async def test_reads_before_there_is_an_index_find_nothing() -> None:
+    async with connected(FakeMLCommons()) as client:
+        assert await client.get_connector("a") is None
+        assert await client.get_group("a") is None
+        assert await client.get_model("a") is None
+
+
+@pytest.mark.parametrize("version", ["2.19.1", "3.6.0"])
+async def test_deletes_before_there_is_an_index_are_no_proof(version: str) -> None:
+    async with connected(FakeMLCommons(version=version)) as client:
+        if version.startswith("3"):
+            await client.delete_connector("a")
+            await client.delete_group("a")
+        else:
+            with pytest.raises(MLError) as unclear:
+                await client.delete_connector("a")
+            assert unclear.value.code is MLCode.AMBIGUOUS
+
+
+@pytest.mark.parametrize("operation", ["get-model", "get-connector", "get-group", "get-task"])
+async def test_a_404_that_is_not_the_servers_own_is_no_absence(operation: str) -> None:
+    server = FakeMLCommons()
+    async with connected(server) as client:
+        server.fail(operation, status=404, body="<html>404 page not found</html>")
+        call = {
+            "get-model": client.get_model,
+            "get-connector": client.get_connector,
+            "get-group": client.get_group,
+            "get-task": client.get_task,
+        }[operation]
+        with pytest.raises(MLError) as unclear:
+            await call("abc")
+    assert unclear.value.code is MLCode.AMBIGUOUS
+
+
+async def test_an_answer_to_a_register_without_an_id_is_ambiguous() -> None:
+    server = FakeMLCommons()
+    async with connected(server) as client:
+        server.fail("register-model", status=200, body='{"task_id":"t","status":"CREATED"}')
+        with pytest.raises(MLError) as unclear:
+            await client.register_model({})
+    assert unclear.value.code is MLCode.AMBIGUOUS
+
+
+async def test_ids_chosen_by_the_client() -> None:
+    server = FakeMLCommons(version="3.9")
+    body = {
+        "name": "c",
+        "version": "1",
+        "protocol": "http",
+        "credential": {"k": "vvvv"},
+        "actions": [{"action_type": "predict", "method": "POST", "url": "http://127.0.0.1:1/"}],
+        "connector_id": "kc0r1",
+    }
+    async with connected(server) as client:
+        assert await client.create_connector(body) == "kc0r1"
+        with pytest.raises(MLError) as taken:
+            await client.create_connector(body)
+    assert (taken.value.code, taken.value.ids) == (MLCode.NAME_TAKEN, ("kc0r1",))
+
+
+async def test_own_writes_are_read_back_at_once_on_2_19() -> None:
+    server = FakeMLCommons(version="2.19.1")
+    async with connected(server) as client:
+        groups = [await client.create_group({"name": f"g{n}", "description": "before"}) for n in range(3)]
+        for group in groups:
+            await client.observe("group", group, max_age=60)
+        await client.update_group(groups[0], {"description": "after"})
+        hit = await client.observe("group", groups[0], max_age=60)
+        assert hit is not None
+        assert hit.source["description"] == "after"
+        client.forget("group", groups[0])
+
+
+async def test_many_reads_at_once_are_few_requests() -> None:
+    server = FakeMLCommons()
+    async with connected(server) as client:
+        groups = [await client.create_group({"name": f"g{n}"}) for n in range(50)]
+        server.requests.clear()
+        hits = await asyncio.gather(*(client.observe("group", group, max_age=60) for group in groups))
+        assert [hit.id for hit in hits if hit is not None] == groups
+        assert server.count() <= 3
+        server.requests.clear()
+        await asyncio.gather(*(client.observe("group", group, max_age=60) for group in groups))
+        assert server.count() == 0

@@ -1,0 +1,183 @@
+"""The gate: few inside, one per lane, nobody waits, whoever was refused is woken."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from opensearch_ml_operator.models.snapshot import ObjectKey
+from opensearch_ml_operator.opensearch.gate import Gate
+
+
+def owner(name: str) -> ObjectKey:
+    return ObjectKey("RemoteModel", "ns", name)
+
+
+A, B, C, D, E = (owner(name) for name in "abcde")
+
+
+class Woken:
+    def __init__(self) -> None:
+        self.owners: list[ObjectKey] = []
+
+    def __call__(self, owner: ObjectKey) -> None:
+        self.owners.append(owner)
+
+
+def test_at_most_limit_are_inside() -> None:
+    gate = Gate(2, Woken())
+    assert [gate.try_enter(each, each.name) for each in (A, B, C)] == [True, True, False]
+    assert (gate.inside, gate.parked) == (2, 1)
+
+
+def test_one_per_lane() -> None:
+    gate = Gate(4, Woken())
+    assert gate.try_enter(A, "group")
+    assert not gate.try_enter(B, "group")
+    assert gate.try_enter(C, "other")
+
+
+def test_entering_again_while_inside_is_true() -> None:
+    gate = Gate(1, Woken())
+    assert gate.try_enter(A, "lane")
+    assert gate.try_enter(A, "lane")
+    assert gate.inside == 1
+
+
+def test_leaving_wakes_the_first_that_fits() -> None:
+    woken = Woken()
+    gate = Gate(2, woken)
+    gate.try_enter(A, "one")
+    gate.try_enter(B, "two")
+    gate.try_enter(C, "two")
+    gate.try_enter(D, "three")
+    gate.try_enter(E, "four")
+    gate.leave(A)
+    assert woken.owners == [D]  # C's lane is taken by B
+
+
+def test_room_is_free_for_anyone_until_the_woken_comes() -> None:
+    woken = Woken()
+    gate = Gate(1, woken)
+    gate.try_enter(A, "one")
+    gate.try_enter(B, "two")
+    gate.leave(A)
+    assert woken.owners == [B]
+    assert gate.try_enter(C, "three")
+    assert not gate.try_enter(B, "two")
+    gate.leave(C)
+    assert woken.owners == [B, B]
+
+
+def test_who_never_comes_back_does_not_block_the_others() -> None:
+    woken = Woken()
+    gate = Gate(1, woken)
+    gate.try_enter(A, "a")
+    for each in (B, C, D):
+        gate.try_enter(each, each.name)
+    gate.leave(A)
+    assert woken.owners == [B]  # and never comes
+    assert gate.try_enter(E, "e")
+    gate.leave(E)
+    assert woken.owners == [B, C]
+
+
+def test_a_parked_owner_that_leaves_makes_way() -> None:
+    woken = Woken()
+    gate = Gate(1, woken)
+    gate.try_enter(A, "a")
+    gate.try_enter(B, "b")
+    gate.try_enter(C, "c")
+    gate.leave(A)
+    gate.leave(B)
+    assert woken.owners == [B, C]
+    assert gate.parked == 1
+
+
+def test_a_parked_owner_keeps_its_place() -> None:
+    woken = Woken()
+    gate = Gate(1, woken)
+    gate.try_enter(A, "a")
+    gate.try_enter(B, "b")
+    gate.try_enter(C, "c")
+    gate.try_enter(B, "b")
+    gate.leave(A)
+    assert woken.owners == [B]
+
+
+def test_leaving_as_a_stranger_does_nothing() -> None:
+    woken = Woken()
+    gate = Gate(1, woken)
+    gate.try_enter(A, "a")
+    gate.try_enter(B, "b")
+    gate.leave(C)
+    assert woken.owners == []
+    assert gate.inside == 1
+
+
+def test_a_larger_limit_lets_more_in() -> None:
+    woken = Woken()
+    gate = Gate(1, woken)
+    gate.try_enter(A, "a")
+    gate.try_enter(B, "b")
+    gate.resize(2)
+    assert woken.owners == [B]
+    assert gate.try_enter(B, "b")
+
+
+def test_a_smaller_limit_throws_nobody_out() -> None:
+    gate = Gate(2, Woken())
+    gate.try_enter(A, "a")
+    gate.try_enter(B, "b")
+    gate.resize(1)
+    assert gate.inside == 2
+    gate.leave(A)
+    assert not gate.try_enter(C, "c")
+
+
+class GateMachine(RuleBasedStateMachine):
+    """Owners who come whenever they are woken all get in, in the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.woken: list[ObjectKey] = []
+        self.gate = Gate(2, self.woken.append)
+        self.inside: dict[ObjectKey, str] = {}
+        self.waiting: dict[ObjectKey, str] = {}
+
+    @rule(who=st.sampled_from([A, B, C, D, E]), lane=st.sampled_from("xyz"))
+    def enter(self, who: ObjectKey, lane: str) -> None:
+        lane = self.inside.get(who) or self.waiting.get(who) or lane
+        fits = len(self.inside) < 2 and lane not in self.inside.values()
+        assert self.gate.try_enter(who, lane) is (who in self.inside or fits)
+        if who in self.inside or fits:
+            self.inside[who] = lane
+            self.waiting.pop(who, None)
+        else:
+            self.waiting[who] = lane
+
+    @rule(who=st.sampled_from([A, B, C, D, E]))
+    def leave(self, who: ObjectKey) -> None:
+        self.gate.leave(who)
+        self.inside.pop(who, None)
+        self.waiting.pop(who, None)
+
+    @rule()
+    def come(self) -> None:
+        while self.woken:
+            who = self.woken.pop(0)
+            if who in self.waiting:
+                self.enter(who, self.waiting[who])
+        fitting = [who for who, lane in self.waiting.items() if lane not in self.inside.values()]
+        assert not fitting or len(self.inside) == 2
+
+    @invariant()
+    def counts(self) -> None:
+        assert self.gate.inside == len(self.inside) <= 2
+        assert len(set(self.inside.values())) == len(self.inside)
+        assert self.gate.parked == len(self.waiting)
+
+
+TestGateMachine = GateMachine.TestCase
+TestGateMachine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

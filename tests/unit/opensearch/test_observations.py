@@ -1,0 +1,247 @@
+"""Batched reads: how few requests, and how old an answer may be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from opensearch_ml_operator.errors import MLCode, MLError
+from opensearch_ml_operator.opensearch.observations import PAGE, SETTLE_SECONDS, Observations
+from opensearch_ml_operator.reconcilers.ports import Hit
+
+MODEL = "model"
+
+
+class Server:
+    """Documents that count how often they have been changed; a clock; requests that can be held."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.documents: dict[str, int] = {}
+        self.unsearchable: set[str] = set()
+        self.searches: list[tuple[str, ...]] = []
+        self.gets: list[str] = []
+        self.failure: MLError | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+        self.observations = Observations(search=self.search, get=self.get, clock=lambda: self.now)
+
+    async def search(self, kind: str, ids: Sequence[str]) -> Mapping[str, Hit]:
+        assert kind == MODEL
+        self.searches.append(tuple(ids))
+        found = {i: Hit(i, {"n": self.documents[i]}) for i in ids if i in self.documents}
+        await self.open.wait()
+        if self.failure is not None:
+            raise self.failure
+        return {i: hit for i, hit in found.items() if i not in self.unsearchable}
+
+    async def get(self, kind: str, object_id: str) -> Hit | None:
+        assert kind == MODEL
+        self.gets.append(object_id)
+        await self.open.wait()
+        if self.failure is not None:
+            raise self.failure
+        return Hit(object_id, {"n": self.documents[object_id]}) if object_id in self.documents else None
+
+    async def observe(self, object_id: str, max_age: float = 60.0) -> int | None:
+        hit = await self.observations.observe(MODEL, object_id, max_age=max_age)
+        return hit.source["n"] if hit is not None else None
+
+    async def remember(self, *ids: str) -> None:
+        """Ask for each, and forget what that has cost."""
+        for object_id in ids:
+            self.documents[object_id] = 0
+            await self.observe(object_id)
+        self.searches.clear()
+        self.gets.clear()
+
+    @property
+    def requests(self) -> int:
+        return len(self.searches) + len(self.gets)
+
+
+@pytest.fixture
+async def server() -> Server:
+    return Server()
+
+
+async def test_a_lone_object_is_read_by_get(server: Server) -> None:
+    server.documents["a"] = 1
+    assert await server.observe("a") == 1
+    assert (server.searches, server.gets) == ([], ["a"])
+
+
+async def test_what_is_young_enough_costs_nothing(server: Server) -> None:
+    await server.remember("a")
+    server.documents["a"] = 1
+    server.now += 60
+    assert await server.observe("a", 60) == 0
+    assert server.requests == 0
+
+
+async def test_what_is_too_old_is_read_again(server: Server) -> None:
+    await server.remember("a")
+    server.documents["a"] = 1
+    server.now += 61
+    assert await server.observe("a", 60) == 1
+
+
+async def test_one_search_refreshes_all_that_are_half_as_old_as_they_may_be(server: Server) -> None:
+    ids = [f"m{n}" for n in range(100)]
+    await server.remember(*ids)
+    server.now += 61
+    for object_id in ids:
+        assert await server.observe(object_id) == 0
+    assert len(server.searches) == 1
+    assert set(server.searches[0]) == set(ids)
+    assert server.gets == []
+
+
+async def test_objects_at_rest_cost_one_request_a_page(server: Server) -> None:
+    ids = [f"m{n}" for n in range(2 * PAGE)]
+    await server.remember(*ids)
+    server.now += 61
+    for object_id in ids:
+        await server.observe(object_id)
+    assert [len(page) for page in server.searches] == [PAGE, PAGE]
+    assert server.gets == []
+
+
+async def test_the_young_are_left_out_of_the_search(server: Server) -> None:
+    await server.remember("a", "b")
+    server.now += 20
+    await server.observe("young", 60)
+    server.documents["young"] = 0
+    await server.observe("young", 60)
+    server.searches.clear()
+    server.now += 20
+    await server.observe("a", 30)
+    assert set(server.searches[0]) == {"a", "b"}
+
+
+async def test_who_asks_at_the_same_time_shares_the_request(server: Server) -> None:
+    await server.remember("a", "b", "c")
+    server.now += 61
+    assert await asyncio.gather(*(server.observe(each) for each in "abcabc")) == [0] * 6
+    assert server.requests == 1
+
+
+async def test_who_asks_during_a_search_is_in_the_next_one(server: Server) -> None:
+    await server.remember("a", "b")
+    server.documents |= {"c": 7, "d": 8}
+    server.now += 61
+    server.open.clear()
+    first = asyncio.create_task(server.observe("a"))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(server.observe(each)) for each in "cd"]
+    await asyncio.sleep(0)
+    server.now += 0.1
+    server.open.set()
+    assert await asyncio.gather(first, *others) == [0, 7, 8]
+    assert [set(ids) for ids in server.searches] == [{"a", "b"}, {"c", "d"}]
+
+
+async def test_a_search_that_began_too_early_does_not_count(server: Server) -> None:
+    await server.remember("a", "b")
+    server.now += 61
+    server.open.clear()
+    early = asyncio.create_task(server.observe("a"))
+    await asyncio.sleep(0)
+    server.documents["a"] = 1
+    server.now += 1
+    late = asyncio.create_task(server.observe("a", 0))
+    await asyncio.sleep(0)
+    server.open.set()
+    assert (await early, await late) == (0, 1)
+
+
+async def test_a_missing_object_is_confirmed_by_get(server: Server) -> None:
+    await server.remember("a", "b", "hidden")
+    del server.documents["a"]
+    server.unsearchable.add("hidden")
+    server.now += 61
+    assert await server.observe("a") is None
+    assert await server.observe("hidden") == 0
+    assert (len(server.searches), server.gets) == (1, ["a", "hidden"])
+
+
+async def test_absence_is_never_remembered(server: Server) -> None:
+    assert await server.observe("a") is None
+    server.documents["a"] = 1
+    assert await server.observe("a") == 1
+
+
+async def test_an_own_write_is_read_back_by_get(server: Server) -> None:
+    await server.remember("a", "b")
+    server.documents["a"] = 1
+    server.observations.invalidate(MODEL, "a")
+    server.now += SETTLE_SECONDS
+    assert await server.observe("a") == 1
+    assert (server.searches, server.gets) == ([], ["a"])
+
+
+async def test_a_fresh_write_is_left_out_of_searches(server: Server) -> None:
+    await server.remember("a", "b", "c")
+    server.now += 61
+    server.observations.invalidate(MODEL, "a")
+    await server.observe("b")
+    assert set(server.searches[0]) == {"b", "c"}
+    server.now += SETTLE_SECONDS + 61
+    await server.observe("b")
+    assert set(server.searches[1]) == {"a", "b", "c"}
+
+
+async def test_a_search_overtaken_by_a_write_is_not_believed(server: Server) -> None:
+    await server.remember("a", "b")
+    server.now += 61
+    server.open.clear()
+    asking = asyncio.create_task(server.observe("a"))
+    await asyncio.sleep(0)
+    server.documents["a"] = 1
+    server.observations.invalidate(MODEL, "a")
+    server.open.set()
+    assert await asking == 1
+    assert server.gets == ["a"]
+
+
+async def test_who_waits_for_a_search_that_fails_gets_its_error(server: Server) -> None:
+    await server.remember("a", "b")
+    server.now += 61
+    server.failure = MLError(MLCode.AMBIGUOUS, "no answer")
+    results = await asyncio.gather(*(server.observe(each) for each in "abab"), return_exceptions=True)
+    assert [type(result) for result in results] == [MLError] * 4
+    assert server.requests == 1
+    server.failure = None
+    server.now += 1
+    assert await server.observe("b") == 0
+
+
+async def test_a_cancelled_asker_does_not_fail_the_others(server: Server) -> None:
+    await server.remember("a", "b")
+    server.now += 61
+    server.open.clear()
+    first = asyncio.create_task(server.observe("a"))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(server.observe("b"))
+    await asyncio.sleep(0)
+    first.cancel()
+    server.open.set()
+    assert await second == 0
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_the_forgotten_are_read_no_more(server: Server) -> None:
+    await server.remember("a", "b", "c")
+    server.observations.forget(MODEL, "b")
+    server.now += 61
+    await server.observe("a")
+    assert set(server.searches[0]) == {"a", "c"}
+
+
+async def test_strangers_can_be_forgotten_and_invalidated(server: Server) -> None:
+    server.observations.forget(MODEL, "a")
+    server.observations.invalidate(MODEL, "a")
+    assert server.requests == 0

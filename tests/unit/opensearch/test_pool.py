@@ -1,0 +1,221 @@
+"""The pool: one client per connection, closed for all when one call does not get through."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from opensearch_ml_operator.errors import MLCode, MLError
+from opensearch_ml_operator.models.snapshot import ObjectKey
+from opensearch_ml_operator.opensearch.operations import Operation
+from opensearch_ml_operator.opensearch.pool import Pool
+from opensearch_ml_operator.reconcilers.ports import ConnectionPool, ConnectionSettings, MLCommons
+from support.fake_mlcommons import FakeMLCommons
+
+KEY = ObjectKey("OpenSearchConnection", "ns", "main")
+OTHER = ObjectKey("OpenSearchConnection", "ns", "other")
+A, B = (ObjectKey("RemoteModel", "ns", name) for name in "ab")
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.failures: list[ObjectKey] = []
+        self.woken: list[ObjectKey] = []
+        self.requests: list[tuple[ObjectKey, str, str]] = []
+
+    def observe(self, key: ObjectKey, operation: Operation, outcome: str, _: float) -> None:
+        self.requests.append((key, operation.value, outcome))
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+async def pool(recorder: Recorder) -> AsyncIterator[Pool]:
+    made = Pool(
+        observer=recorder.observe,
+        on_failure=recorder.failures.append,
+        wake=recorder.woken.append,
+        clock=time.monotonic,
+    )
+    yield made
+    await made.aclose()
+
+
+def settings(server: FakeMLCommons, **changes: object) -> ConnectionSettings:
+    values: dict[str, object] = {"endpoints": (server.url,), **changes}
+    return ConnectionSettings(**values)  # type: ignore[arg-type]
+
+
+async def test_it_is_what_the_reconcilers_ask_for(pool: Pool) -> None:
+    port: ConnectionPool = pool
+    client: MLCommons = await port.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",)))
+    assert port.client(KEY) is None
+    port.report(KEY, healthy=False)
+    assert port.client(KEY) is client
+
+
+async def test_an_unknown_connection(pool: Pool) -> None:
+    assert pool.client(KEY) is None
+    assert not pool.available(KEY)
+    assert pool.private_addresses_allowed(KEY)
+    pool.report(KEY, healthy=True)
+    assert not pool.available(KEY)
+    await pool.drop(KEY)
+
+
+async def test_equal_settings_keep_the_client(pool: Pool) -> None:
+    async with FakeMLCommons() as server:
+        first = await pool.put(KEY, settings(server))
+        pool.report(KEY, healthy=True)
+        assert await pool.put(KEY, settings(server)) is first
+        assert pool.available(KEY)
+
+
+@pytest.mark.parametrize(
+    "change", [{"password": "new", "username": "op"}, {"ca": b"x"}, {"read_timeout": 1.0}]
+)
+async def test_changed_settings_make_a_client_that_is_not_available_yet(
+    pool: Pool, change: dict[str, object]
+) -> None:
+    async with FakeMLCommons() as server:
+        first = await pool.put(KEY, settings(server))
+        pool.report(KEY, healthy=True)
+        second = await pool.put(KEY, settings(server, **change))
+        assert second is not first
+        assert pool.client(KEY) is None
+        assert not pool.available(KEY)
+        pool.report(KEY, healthy=True)
+        assert pool.client(KEY) is second
+
+
+async def test_a_replaced_client_finishes_its_calls(pool: Pool) -> None:
+    async with FakeMLCommons() as server:
+        first = await pool.put(KEY, settings(server))
+        hold = server.hold("create-group")
+        call = asyncio.create_task(first.create_group({"name": "g"}))
+        await hold.arrived.wait()
+        await pool.put(KEY, settings(server, read_timeout=1.0))
+        hold.release()
+        assert await call in server.groups
+        with pytest.raises(MLError) as closed:
+            await first.create_group({"name": "h"})
+        assert closed.value.code is MLCode.NOT_SENT
+
+
+async def test_reports_open_and_close(pool: Pool) -> None:
+    async with FakeMLCommons() as server:
+        await pool.put(KEY, settings(server))
+        assert not pool.available(KEY)
+        pool.report(KEY, healthy=True, private_addresses_allowed=False)
+        assert pool.available(KEY)
+        assert not pool.private_addresses_allowed(KEY)
+        pool.report(KEY, healthy=False)
+        assert not pool.available(KEY)
+        assert not pool.private_addresses_allowed(KEY)
+
+
+async def test_a_call_that_does_not_get_through_closes_the_connection_once(
+    pool: Pool, recorder: Recorder
+) -> None:
+    async with FakeMLCommons() as server:
+        client = await pool.put(KEY, settings(server))
+        await pool.put(OTHER, settings(server))
+        for key in (KEY, OTHER):
+            pool.report(key, healthy=True)
+        await server.stop()
+        results = await asyncio.gather(*(client.get_model("a") for _ in range(5)), return_exceptions=True)
+        assert all(isinstance(result, MLError) for result in results)
+        assert recorder.failures == [KEY]
+        assert (pool.available(KEY), pool.available(OTHER)) == (False, True)
+        await server.start()
+        pool.report(KEY, healthy=True)
+        assert await client.get_model("a") is None
+        assert pool.available(KEY)
+
+
+async def test_refused_credentials_close_the_connection(pool: Pool, recorder: Recorder) -> None:
+    async with FakeMLCommons(users={"op": "right"}) as server:
+        client = await pool.put(KEY, settings(server, username="op", password="wrong"))
+        pool.report(KEY, healthy=True)
+        with pytest.raises(MLError):
+            await client.get_model("a")
+        assert not pool.available(KEY)
+        assert recorder.failures == [KEY]
+
+
+async def test_an_unclear_answer_does_not_close_the_connection(pool: Pool, recorder: Recorder) -> None:
+    async with FakeMLCommons() as server:
+        client = await pool.put(KEY, settings(server))
+        pool.report(KEY, healthy=True)
+        server.fail("get-model", status=503)
+        with pytest.raises(MLError):
+            await client.get_model("a")
+        assert pool.available(KEY)
+        assert recorder.failures == []
+
+
+async def test_a_health_check_that_fails_is_left_to_who_sent_it(pool: Pool, recorder: Recorder) -> None:
+    client = await pool.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",)))
+    pool.report(KEY, healthy=True)
+    with pytest.raises(MLError):
+        await client.server_info()
+    assert recorder.failures == []
+
+
+async def test_the_failure_of_a_replaced_client_does_not_close_the_new_one(
+    pool: Pool, recorder: Recorder
+) -> None:
+    async with FakeMLCommons(users={"op": "right"}) as server:
+        old = await pool.put(KEY, settings(server, username="op", password="wrong"))
+        hold = server.hold("get-model")
+        call = asyncio.create_task(old.get_model("a"))
+        await hold.arrived.wait()
+        await pool.put(KEY, settings(server, username="op", password="right"))
+        pool.report(KEY, healthy=True)
+        hold.release()
+        with pytest.raises(MLError):
+            await call
+        assert pool.available(KEY)
+        assert recorder.failures == []
+
+
+async def test_a_dropped_connection_is_forgotten(pool: Pool) -> None:
+    async with FakeMLCommons() as server:
+        client = await pool.put(KEY, settings(server))
+        await pool.drop(KEY)
+        assert pool.client(KEY) is None
+        with pytest.raises(MLError):
+            await client.get_model("a")
+
+
+async def test_requests_are_reported_with_their_connection(pool: Pool, recorder: Recorder) -> None:
+    async with FakeMLCommons() as server:
+        await (await pool.put(KEY, settings(server))).get_model("a")
+    assert recorder.requests == [(KEY, "get-model", "404")]
+
+
+async def test_gates_are_one_per_connection_and_purpose(pool: Pool) -> None:
+    await pool.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",), max_registers=1, max_deploys=2))
+    registers = pool.gate(KEY, "register")
+    assert registers is pool.gate(KEY, "register")
+    assert [registers.try_enter(owner, owner.name) for owner in (A, B)] == [True, False]
+    assert [pool.gate(KEY, "deploy").try_enter(owner, owner.name) for owner in (A, B)] == [True, True]
+    assert pool.gate(OTHER, "register").try_enter(B, "b")
+
+
+async def test_gates_outlive_the_client_and_follow_its_limits(pool: Pool, recorder: Recorder) -> None:
+    narrow = ConnectionSettings(endpoints=("http://127.0.0.1:9",), max_deploys=1)
+    await pool.put(KEY, narrow)
+    gate = pool.gate(KEY, "deploy")
+    gate.try_enter(A, "a")
+    assert not gate.try_enter(B, "b")
+    await pool.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",), max_deploys=2))
+    assert pool.gate(KEY, "deploy") is gate
+    assert recorder.woken == [B]
+    assert gate.try_enter(B, "b")
