@@ -93,6 +93,7 @@ def build(settings: Settings, kube: KubeClient, metrics: Metrics, redactor: Reda
         pool=pool,
         catalog=KnownObjects(cache, links),
         wake=wake,
+        mask=redactor.mask,
         now=lambda: datetime.now(UTC),
         monotonic=time.monotonic,
         holder=identity,

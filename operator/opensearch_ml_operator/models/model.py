@@ -147,8 +147,8 @@ class RemoteModelStatus(ManagedStatus):
     """Id of the connector that the model calls."""
     model_group_id: Annotated[RemoteID | None, Field(alias="modelGroupID")] = None
     """Id of the group that the model belongs to."""
-    owned_group: bool | None = None
-    """Whether the operator made that group for this model alone."""
+    owned_group_id: Annotated[RemoteID | None, Field(alias="ownedGroupID")] = None
+    """Id of the group that the operator made for this model alone; it goes with the model."""
     model_version: ShortText | None = None
     """Version that OpenSearch counted."""
     state: ShortText | None = None

@@ -27,7 +27,7 @@ class ObjectKey:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One version of one object. `spec` and `status` are JSON as the API server sent it: never change them."""
+    """One version of one object. `spec` and `status` are JSON as the API server sent it: never change it."""
 
     key: ObjectKey
     uid: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ..constants import ConditionType, Reason
@@ -18,15 +17,18 @@ from ..models.connector import MLConnectorSpec, MLConnectorStatus, PreviousConne
 from ..models.snapshot import Snapshot
 from . import connector_body, managed, references
 from .conditions import Fact, false, true
+from .corrections import LIMIT, Corrections
 from .create import Role, marker
 from .creation import Created, Creation
 from .credentials import Credentials
 from .outcome import Outcome
 from .ports import MLCommons
-from .records import digest, parse_spec
+from .records import digest, moment, parse_spec
 from .references import Connected
 from .session import Ports, Session
 
+_MOST_PREVIOUS = 15
+"""Revisions that are kept at once; more are not made, because status could not name them."""
 _HYPHEN_TRIES = 5
 """Ids made close in time share most of their characters; when the hyphen is in those, no try helps."""
 
@@ -49,6 +51,7 @@ class ConnectorReconciler:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._creation = Creation()
+        self._corrections = Corrections(ports.monotonic)
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Bring the newest revision to what the spec and the Secrets say; remove revisions nobody needs."""
@@ -119,7 +122,7 @@ class ConnectorReconciler:
         missing: Fact | None = None
         if spec.credentials_from is not None:
             name = spec.credentials_from.secret_ref.name
-            missing = await credentials.add_all(source, namespace=namespace, secret=name, type_=type_)
+            missing = await credentials.add(source, namespace=namespace, secret=name, keys=None, type_=type_)
         for credential in spec.credentials:
             if credential.value is not None:
                 credentials.constant(credential.name, credential.value)
@@ -133,6 +136,8 @@ class ConnectorReconciler:
     async def _create(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
         """Create the next revision and record it at once; the one before it becomes a previous one."""
         status = session.status
+        if len(status.previous) >= _MOST_PREVIOUS and status.pending is None:
+            return await self._too_many(session, wanted)
         revision = status.pending.revision if status.pending else status.revision + 1
         body = connector_body.create_body(
             wanted.content, session.snapshot, revision=revision, credential=wanted.credentials.values
@@ -152,15 +157,20 @@ class ConnectorReconciler:
             id=created.id,
             pending=None,
             revision=revision,
-            previous=previous[-16:],
+            previous=previous,
             spec_hash=wanted.spec_hash if current else None,
             credential_revision=wanted.credentials.revision if current else None,
             used_by_models=len(self._ports.catalog.dependents(session.snapshot.key)),
         )
         self._creation.forget(session.snapshot.uid)
-        for surplus in created.surplus:
-            await wanted.client.delete_connector(surplus)
         return self._rest(session, wanted) if current else Outcome(requeue_after=0)
+
+    async def _too_many(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
+        """Make no further revision before an earlier one could be deleted."""
+        kept = await self._drop_previous(session, wanted)
+        words = f"{len(kept)} earlier revisions are still kept; the change waits until the oldest can go."
+        await session.record(false(ConditionType.SYNCED, Reason.SWAPPING, words), previous=kept)
+        return Outcome(requeue_after=0 if len(kept) < _MOST_PREVIOUS else 30)
 
     async def _without_hyphen(
         self,
@@ -184,6 +194,7 @@ class ConnectorReconciler:
                 revision=revision,
                 hash_=hash_,
                 post=lambda: client.create_connector(body),
+                delete=client.delete_connector,
                 reason=reason,
             )
             if isinstance(created, Outcome) or "-" not in created.id or not left:
@@ -209,9 +220,8 @@ class ConnectorReconciler:
                 "CredentialsRotated" if rotated else "Updated", "Making a new revision of the connector."
             )
             return await self._create(session, wanted)
-        observed = await wanted.client.observe(
-            "connector", id_, max_age=managed.freshness(wanted.spec.resync_interval)
-        )
+        max_age = 0.0 if session.asked else managed.freshness(wanted.spec.resync_interval)
+        observed = await wanted.client.observe("connector", id_, max_age=max_age)
         if observed is None:
             words = f"Connector {id_} has been deleted in OpenSearch; creating it again."
             session.event("ExternalIDChanged", words, warning=True)
@@ -220,8 +230,7 @@ class ConnectorReconciler:
         token = marker(session.snapshot.uid, Role.CONNECTOR, status.revision)
         drift = connector_body.drifted(wanted.content, observed.source, token=token)
         if drift:
-            session.event("DriftCorrected", f"Somebody changed {', '.join(drift)}; making a new revision.")
-            return await self._create(session, wanted)
+            return await self._correct(session, wanted, drift)
         kept = await self._drop_previous(session, wanted)
         await session.record(
             *_ready(),
@@ -229,6 +238,20 @@ class ConnectorReconciler:
             used_by_models=len(self._ports.catalog.dependents(session.snapshot.key)),
         )
         return self._rest(session, wanted)
+
+    async def _correct(
+        self, session: Session[MLConnectorStatus], wanted: _Wanted, drift: tuple[str, ...]
+    ) -> Outcome:
+        """Replace a connector that somebody has changed, unless that goes on and on."""
+        names = ", ".join(drift)
+        uid = session.snapshot.uid
+        if self._corrections.count(uid, names) >= LIMIT:
+            words = f"{names} is changed back every time. Find out who or what does it."
+            await session.record(false(ConditionType.SYNCED, Reason.DRIFT_LOOP, words))
+            return Outcome(requeue_after=managed.NET)
+        self._corrections.add(uid, names)
+        session.event("DriftCorrected", f"Somebody changed {names}; making a new revision.")
+        return await self._create(session, wanted)
 
     async def _drop_previous(
         self, session: Session[MLConnectorStatus], wanted: _Wanted
@@ -255,16 +278,16 @@ class ConnectorReconciler:
 
     def _rest(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
         """Come back at the next resync, or earlier when a previous revision can go."""
-        due = [
-            max(1.0, seconds(wanted.spec.update.keep_old_for) - self._age(previous))
-            for previous in session.status.previous
-        ]
+        keep = seconds(wanted.spec.update.keep_old_for)
+        left = [keep - self._age(previous) for previous in session.status.previous]
+        # One that is overdue is in use; the model that uses it wakes us when it has moved on.
+        due = [seconds_left + 1 if seconds_left > 0 else managed.NET for seconds_left in left]
         resync = managed.resync(wanted.spec.resync_interval)
         return Outcome(requeue_after=min([*due, resync] if resync else due, default=None))
 
     def _age(self, previous: PreviousConnector) -> float:
-        since = datetime.fromisoformat(previous.since)
-        return (self._ports.now() - since).total_seconds()
+        since = moment(previous.since)
+        return (self._ports.now() - since).total_seconds() if since is not None else 0.0
 
     async def _delete(self, session: Session[MLConnectorStatus], client: MLCommons) -> Outcome:
         settled = await managed.settle_intent(session, self._creation, client, role=Role.CONNECTOR)
@@ -277,9 +300,11 @@ class ConnectorReconciler:
             if not await _remover(client).remove(id_):
                 return Outcome(requeue_after=managed.DELETE_POLL)
         newest = status.pending.revision if status.pending else status.revision
-        left = await managed.absent(session, client, role=Role.CONNECTOR, revision=newest)
-        if left is not None and not await _remover(client).remove(left.id):
-            return Outcome(requeue_after=managed.DELETE_POLL)
+        while (
+            left := await managed.absent(session, client, role=Role.CONNECTOR, revision=newest)
+        ) is not None:
+            if not await _remover(client).remove(left.id):
+                return Outcome(requeue_after=managed.DELETE_POLL)
         self._creation.forget(session.snapshot.uid)
         return Outcome(finalized=True)
 
@@ -287,7 +312,7 @@ class ConnectorReconciler:
         self, session: Session[MLConnectorStatus], client: MLCommons, error: MLError
     ) -> Outcome:
         """Say who holds the connector; on a false conflict say so, the stranger's model ends it."""
-        if error.code is not MLCode.IN_USE:
+        if error.code is not MLCode.IN_USE or not error.ids:
             return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)
         own = {session.status.id, *(previous.id for previous in session.status.previous)}
         real = []

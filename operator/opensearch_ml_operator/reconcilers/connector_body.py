@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from .access import access_body
 from .conditions import Fact
 from .create import Role, describe, marker
 from .endpoint import fix_host, refuse_address
+from .stringify import stringify
 
 
 def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool) -> dict[str, Any] | Fact:
@@ -69,11 +69,6 @@ def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: s
         "actions": [_normal(action) for action in content["actions"]],
     }
     return tuple(sorted(key for key, value in wanted.items() if key in shown and shown[key] != value))
-
-
-def stringify(value: Any) -> str:
-    """Return a parameter as the server stores it: text as it is, everything else as JSON text."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _action(action: Action, url: str) -> dict[str, Any]:

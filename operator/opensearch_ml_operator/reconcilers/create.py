@@ -43,8 +43,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class CreateMemory:
-    """What this process alone knows about the intent of one object; a crash forgets it, safely."""
+    """What this process alone knows about one intent; a crash forgets it, safely.
 
+    It is about `pending` and no other: what another process has written has a quiet period of its own.
+    """
+
+    pending: Pending | None = None
     fresh: Pending | None = None
     """The intent that this process has written and not sent yet."""
     unresolved_since: float | None = None
@@ -74,7 +78,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Record this id; `surplus` are later copies of the same create, to be removed after the record."""
+    """Record this id, once its `surplus`, later copies of the same create, has been removed."""
 
     id: str
     surplus: tuple[str, ...] = ()
@@ -118,9 +122,15 @@ def plan(
     *,
     monotonic: float,
 ) -> Step:
-    """Return the next step towards one object; `found` is the result of a search made just now, if any."""
-    if pending is None:
+    """Return the next step towards one object; `found` is the result of a search made just now, if any.
+
+    A standing intent to deploy gives way: what became of it shows in the model's state. An intent to create
+    anything else must be resolved first. Raises ValueError when there is one.
+    """
+    if pending is None or pending.role == Role.DEPLOY.value:
         return Intend(_intent(intention, attempt=1))
+    if (pending.role, pending.revision) != (intention.role.value, intention.revision):
+        raise ValueError(f"an intent to create {pending.role} {pending.revision} stands")
     if memory.fresh == pending:
         return Send()
     return resolve(intention, memory, found, monotonic=monotonic)
@@ -155,6 +165,7 @@ def remember_search(
     over = monotonic >= since + quiet_period
     last_was_over = memory.last_search is not None and memory.last_search >= since + quiet_period
     return CreateMemory(
+        pending=memory.pending,
         fresh=memory.fresh,
         unresolved_since=since,
         searches=memory.searches + 1,

@@ -26,7 +26,6 @@ class Created:
     task_id: str = ""
     found: bool = False
     hash: str | None = None
-    surplus: tuple[str, ...] = ()
 
 
 class Creation:
@@ -41,14 +40,15 @@ class Creation:
 
     def again(self, session: Session[ManagedStatus]) -> None:
         """Allow the standing intent to be sent once more: what it had created has been proven absent."""
-        self._memory[session.snapshot.uid] = CreateMemory(fresh=session.status.pending)
+        self._fresh(session.snapshot.uid, session.status.pending)
 
     async def intend(
         self, session: Session[ManagedStatus], pending: Pending, *facts: Fact, **changes: object
     ) -> None:
         """Write an intent, possibly together with the result of the effect before it."""
+        # Known before it is written: a write that landed but got no answer leaves an intent of ours, unsent.
+        self._fresh(session.snapshot.uid, pending)
         await session.record(*facts, pending=pending, **changes)
-        self._memory[session.snapshot.uid] = CreateMemory(fresh=session.status.pending)
 
     async def intend_role(
         self, session: Session[ManagedStatus], role: Role, *facts: Fact, **changes: object
@@ -68,7 +68,9 @@ class Creation:
 
     def use(self, session: Session[ManagedStatus]) -> None:
         """Take note that the intent is being sent: its outcome is unknown until it is recorded."""
-        self._memory[session.snapshot.uid] = CreateMemory(unresolved_since=session.ports.monotonic())
+        self._memory[session.snapshot.uid] = CreateMemory(
+            pending=session.status.pending, unresolved_since=session.ports.monotonic()
+        )
 
     def unresolved_for(self, session: Session[ManagedStatus]) -> float:
         """Seconds since this process first met the standing intent without knowing its outcome."""
@@ -79,7 +81,7 @@ class Creation:
             return 0.0
         return now - memory.unresolved_since
 
-    async def run(
+    async def run(  # noqa: C901 - one case a step: the loop is the protocol
         self,
         session: Session[ManagedStatus],
         client: MLCommons,
@@ -88,6 +90,7 @@ class Creation:
         revision: int,
         hash_: str,
         post: Callable[[], Awaitable[Registered | str]],
+        delete: Callable[[str], Awaitable[None]],
         reason: Reason = Reason.CREATING,
     ) -> Created | Outcome:
         """Take the steps towards one remote object until it is there, or there is something to wait for.
@@ -112,10 +115,14 @@ class Creation:
                     except MLError as error:
                         if not error.code.effect_unknown:
                             return await self._refused(session, error, role)
+                    finally:
+                        self.use(session)  # the server may take its time from the end of the wait on
                 case create.Search():
                     found = await self._search(session, client, intention)
                 case create.Adopt(id_, surplus):
-                    return _found(session, id_, surplus)
+                    for copy in surplus:  # as long as the intent stands, none of them is forgotten
+                        await delete(copy)
+                    return Created(id_, found=True, hash=_require(session.status.pending).hash)
                 case create.WaitUnresolved(seconds, left):
                     await session.record(_unresolved(role, left, session.ports.quiet_period))
                     return Outcome(requeue_after=seconds)
@@ -136,8 +143,8 @@ class Creation:
             match step:
                 case create.Search():
                     found = await self._search(session, client, intention)
-                case create.Adopt(id_, surplus):
-                    return _found(session, id_, surplus)
+                case create.Adopt(id_, _):
+                    return Created(id_, found=True)
                 case create.WaitUnresolved(seconds, _):
                     return Outcome(requeue_after=seconds)
                 case _:
@@ -159,10 +166,15 @@ class Creation:
     async def _refused(self, session: Session[ManagedStatus], error: MLError, role: Role) -> Outcome:
         self.forget(session.snapshot.uid)
         await session.record(refusal.fact(error, doing=f"create the {KINDS[role]}"), pending=None)
-        return Outcome(retry=True)
+        return Outcome(retry=True, requeue_after=error.retry_after)
+
+    def _fresh(self, uid: str, pending: Pending | None) -> None:
+        self._memory[uid] = CreateMemory(pending=pending, fresh=pending)
 
     def _of(self, session: Session[ManagedStatus]) -> CreateMemory:
-        return self._memory.get(session.snapshot.uid, CreateMemory())
+        pending = session.status.pending
+        memory = self._memory.get(session.snapshot.uid)
+        return memory if memory is not None and memory.pending == pending else CreateMemory(pending=pending)
 
 
 def _intention(session: Session[ManagedStatus], role: Role, revision: int, hash_: str = "") -> Intention:
@@ -180,10 +192,6 @@ def _created(answer: Registered | str) -> Created:
     if isinstance(answer, str):
         return Created(answer)
     return Created(answer.model_id, task_id=answer.task_id)
-
-
-def _found(session: Session[ManagedStatus], id_: str, surplus: tuple[str, ...]) -> Created:
-    return Created(id_, found=True, hash=_require(session.status.pending).hash, surplus=surplus)
 
 
 def _created_time(hit: Hit) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..constants import ConditionType, Reason
 from .conditions import Fact, false
 from .ports import SecretSource
@@ -11,7 +13,7 @@ from .records import digest
 class Credentials:
     """The values that were read, and one revision that changes whenever any of them may have changed.
 
-    The revision is made of uids and resourceVersions, never of the bytes: it is stored in status.
+    The revision is made of names, uids and resourceVersions, never of secret bytes: it is stored in status.
     """
 
     def __init__(self) -> None:
@@ -21,12 +23,18 @@ class Credentials:
     @property
     def revision(self) -> str:
         """Change mark of everything that was read."""
-        return digest(sorted(set(self._revisions)))
+        return digest(sorted(self._revisions))
 
     async def add(
-        self, source: SecretSource, *, namespace: str, secret: str, keys: dict[str, str], type_: ConditionType
+        self,
+        source: SecretSource,
+        *,
+        namespace: str,
+        secret: str,
+        keys: Mapping[str, str] | None,
+        type_: ConditionType,
     ) -> Fact | None:
-        """Read `keys` (our name → key in the Secret); return what is missing, if anything."""
+        """Read `keys` (our name → key in the Secret), or all as they are named; return what is missing."""
         data = await source.secret(namespace, secret)
         if data is None:
             return false(
@@ -35,7 +43,10 @@ class Credentials:
                 f"Secret {secret} does not exist in namespace {namespace}. "
                 "Create it, or change the reference.",
             )
-        for name, key in keys.items():
+        wanted = keys if keys is not None else {key: key for key in data.data}
+        if not wanted:
+            return false(type_, Reason.SECRET_KEY_MISSING, f"Secret {secret} is empty. Add the credentials.")
+        for name, key in wanted.items():
             value = data.data.get(key, b"")
             if not value:
                 return false(
@@ -46,22 +57,12 @@ class Credentials:
             try:
                 self.values[name] = value.decode()
             except UnicodeDecodeError:
-                return false(
-                    type_,
-                    Reason.SECRET_KEY_MISSING,
-                    f"The value under {key} of Secret {secret} is not UTF-8 text.",
-                )
-        self._revisions.append(f"{secret}:{data.revision}")
+                words = f"The value under {key} of Secret {secret} is not UTF-8 text."
+                return false(type_, Reason.SECRET_KEY_MISSING, words)
+            self._revisions.append(f"{name}={secret}/{key}:{data.revision}")
         return None
-
-    async def add_all(
-        self, source: SecretSource, *, namespace: str, secret: str, type_: ConditionType
-    ) -> Fact | None:
-        """Read every key of one Secret under its own name."""
-        data = await source.secret(namespace, secret)
-        keys = {key: key for key in data.data} if data is not None else {}
-        return await self.add(source, namespace=namespace, secret=secret, keys=keys, type_=type_)
 
     def constant(self, name: str, value: str) -> None:
         """Add a value that the spec gives and that is no secret."""
         self.values[name] = value
+        self._revisions.append(f"{name}={value}")

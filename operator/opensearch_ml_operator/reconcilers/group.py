@@ -32,15 +32,24 @@ def desired_body(snapshot: Snapshot, spec: MLModelGroupSpec) -> dict[str, Any]:
     return body | access_body(spec.access)
 
 
-def difference(desired: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of the body that the server does not show as wanted."""
+def difference(desired: Mapping[str, Any], observed: Mapping[str, Any], *, changed: bool) -> dict[str, Any]:
+    """Return the part of the body that the server does not show as wanted.
+
+    `changed`: the spec is not the one that was applied last; only then "all backend roles" is sent again, as
+    nobody can tell from a list of roles that it was meant to be all of them.
+    """
     shown = {
         "name": observed.get("name"),
         "description": observed.get("description"),
         "access_mode": observed.get("access"),
-        "backend_roles": observed.get("backend_roles") or [],
     }
-    return {key: value for key, value in desired.items() if key in shown and shown[key] != value}
+    body = {key: value for key, value in desired.items() if key in shown and shown[key] != value}
+    roles = desired.get("backend_roles")
+    if roles is not None and set(roles) != set(observed.get("backend_roles") or ()):
+        body |= {"access_mode": desired["access_mode"], "backend_roles": roles}
+    if changed and "add_all_backend_roles" in desired:
+        body |= {"access_mode": desired["access_mode"], "add_all_backend_roles": True}
+    return body
 
 
 class GroupReconciler:
@@ -107,6 +116,7 @@ class GroupReconciler:
             revision=_REVISION,
             hash_=digest(desired),
             post=lambda: client.create_group(desired),
+            delete=client.delete_group,
         )
         if isinstance(created, Outcome):
             return created
@@ -114,8 +124,6 @@ class GroupReconciler:
         spec_hash = None if created.found else digest(desired)
         await session.record(*_ready(), id=created.id, pending=None, spec_hash=spec_hash)
         self._creation.forget(session.snapshot.uid)
-        for surplus in created.surplus:
-            await client.delete_group(surplus)
         return Outcome(requeue_after=0 if created.found else managed.resync(spec.resync_interval))
 
     async def _keep(
@@ -126,15 +134,15 @@ class GroupReconciler:
         desired: Mapping[str, Any],
     ) -> Outcome:
         id_ = session.status.id or ""
-        changed = session.status.spec_hash != digest(desired) or session.asked
-        max_age = 0.0 if changed else managed.freshness(spec.resync_interval)
+        changed = session.status.spec_hash != digest(desired)
+        max_age = 0.0 if changed or session.asked else managed.freshness(spec.resync_interval)
         observed = await client.observe("group", id_, max_age=max_age)
         if observed is None:
             words = f"Group {id_} has been deleted in OpenSearch; creating it again."
             session.event("ExternalIDChanged", words, warning=True)
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, client, spec, desired)
-        body = difference(desired, observed.source)
+        body = difference(desired, observed.source, changed=changed)
         if body:
             await client.update_group(id_, body)
             session.event("Updated", f"Changed {', '.join(sorted(body))} of the group.")

@@ -48,7 +48,7 @@ async def unconnected(session: Session[ManagedStatus], verdict: Fact | Unknown) 
 async def refused(session: Session[ManagedStatus], error: MLError, *, doing: str) -> Outcome:
     """Show a refusal and try again with growing delay."""
     await session.record(refusal.fact(error, doing=doing))
-    return Outcome(retry=True)
+    return Outcome(retry=True, requeue_after=error.retry_after)
 
 
 async def blocked(
@@ -130,6 +130,13 @@ class Remover:
         if gone:
             self._client.forget(self._kind, object_id)
         return gone
+
+
+def leave_gates(ports: Ports, snapshot: Snapshot, connection: str) -> None:
+    """Give up the places in both gates: the object waits for something else, or is going."""
+    key = references.connection_key(snapshot, connection)
+    ports.pool.gate(key, "register").leave(snapshot.key)
+    ports.pool.gate(key, "deploy").leave(snapshot.key)
 
 
 async def settle_intent(

@@ -68,13 +68,28 @@ def difference(body: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str
     return {key: value for key, value in body.items() if not _covers(shown.get(key), value)}
 
 
+def leftover(body: Mapping[str, Any], observed: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is set on the server, not wanted any more, and cannot be taken away by an update.
+
+    `interface` is not among them: the server presets it for some services.
+    """
+    return tuple(
+        field for field in ("rate_limiter", "guardrails") if observed.get(field) and field not in body
+    )
+
+
 def auto_deploys(observed: Mapping[str, Any]) -> bool:
     """Whether a prediction may deploy this model by itself."""
     return bool(_mapping(observed.get("deploy_setting")).get("is_auto_deploy_enabled", True))
 
 
 def _covers(shown: Any, wanted: Any) -> bool:
-    """Whether everything wanted is shown; maps are merged by the server, so it may show more."""
+    """Whether everything wanted is shown; maps are merged by the server, so it may show more.
+
+    What is empty the server leaves out.
+    """
+    if wanted in ({}, []):
+        return shown in (None, {}, [])
     if isinstance(wanted, Mapping):
         return isinstance(shown, Mapping) and all(
             _covers(shown.get(key), value) for key, value in wanted.items()

@@ -24,7 +24,7 @@ LOADED = frozenset({DEPLOYED, PARTIALLY_DEPLOYED, DEPLOYING})
 
 SETTLE = 10.0
 """Seconds that a deploy without a clear answer is given to show in the state before it is sent again."""
-PATIENCE = {PARTIALLY_DEPLOYED: 30.0, UNDEPLOYED: 3.0}
+PATIENCE = {PARTIALLY_DEPLOYED: 30.0, DEPLOY_FAILED: 30.0, UNDEPLOYED: 3.0}
 """Seconds for which a bad state must stay before it is acted on."""
 POLLS = (0.1, 0.15, 0.25, 0.5, 1.0, 2.0)
 """Seconds between looks at a deployment that is under way; it takes 20 to 90 ms on an idle server."""
@@ -42,7 +42,9 @@ class Seen:
     polls: int
     difference: Mapping[str, Any]
     task_error: str | None = None
-    """The error of the last deploy's task, when the state is DEPLOY_FAILED and the task is known."""
+    """The error of our last deploy's task, when the state is DEPLOY_FAILED and that is news."""
+    tried: bool = False
+    """Whether a deploy has been sent whose end was not seen: one that still shows no trace has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,10 @@ class Deploy:
 
 @dataclass(frozen=True, slots=True)
 class Undeploy:
-    """Undeploy, as the spec says."""
+    """Undeploy, as the spec says, and look again after so many seconds."""
+
+    after: float
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,7 @@ def plan(  # noqa: PLR0911 - one return a state: the table is the function
     if seen.difference and seen.state != DEPLOYING:
         return Update(seen.difference)
     if not wanted.deploy:
-        return _undeployed(seen)
+        return _undeployed(wanted, seen)
     if intent is not None and intent.fresh:
         return Deploy()
     in_flight = intent is not None and intent.unresolved_for < SETTLE
@@ -135,8 +140,10 @@ def plan(  # noqa: PLR0911 - one return a state: the table is the function
             return Rest(true(ConditionType.DEPLOYED, f"Deployed on {seen.current} of {seen.planned} nodes."))
         case "DEPLOYING":
             return _deploying(wanted, seen, budget)
-        case "REGISTERED":
-            return _poll(seen) if in_flight else IntendDeploy(healing=False, fact=_running())
+        case "REGISTERED" if in_flight:
+            return _poll(seen)
+        case "REGISTERED" if intent is None and not seen.tried:
+            return IntendDeploy(healing=False, fact=_running())
         case "UNDEPLOYED" if wanted.rests and intent is None:
             return Rest(
                 true(ConditionType.DEPLOYED, "At rest by its own auto-deploy rule; a call deploys it.")
@@ -145,11 +152,11 @@ def plan(  # noqa: PLR0911 - one return a state: the table is the function
             return _poll(seen) if in_flight and seen.state == UNDEPLOYED else _heal(seen, budget)
 
 
-def _undeployed(seen: Seen) -> Step:
-    if seen.state == DEPLOYING:
-        return _poll(seen)
+def _undeployed(wanted: Wanted, seen: Seen) -> Step:
+    if seen.state == DEPLOYING and seen.same_for < wanted.stuck_after:
+        return _poll(seen)  # an undeploy in the middle of a deploy does not stick
     if seen.state in LOADED:
-        return Undeploy()
+        return Undeploy(after=POLLS[min(seen.polls, len(POLLS) - 1)], first=seen.polls == 0)
     return Rest(true(ConditionType.DEPLOYED, "Not deployed, as the spec says."))
 
 
@@ -162,7 +169,7 @@ def _deploying(wanted: Wanted, seen: Seen, budget: Budget) -> Step:
 
 def _heal(seen: Seen, budget: Budget) -> Step:
     fact = _bad(seen)
-    patience = PATIENCE.get(seen.state, 0.0)
+    patience = 0.0 if seen.task_error else PATIENCE.get(seen.state, 0.0)
     if seen.same_for < patience:
         return Look(fact, after=min(BAD_POLL, patience - seen.same_for), slot=False)
     return _attempt(fact, budget)
@@ -198,6 +205,9 @@ def _bad(seen: Seen) -> Fact:
             return false(ConditionType.DEPLOYED, Reason.PARTIALLY_DEPLOYED, words)
         case "DEPLOY_FAILED":
             words = seen.task_error or "No node holds the model (DEPLOY_FAILED)."
+            return false(ConditionType.DEPLOYED, Reason.DEPLOY_TASK_FAILED, words)
+        case "REGISTERED":
+            words = "A deploy was sent and shows no effect."
             return false(ConditionType.DEPLOYED, Reason.DEPLOY_TASK_FAILED, words)
         case other:
             words = f"The server shows the state {other}, which this operator does not know."

@@ -34,16 +34,20 @@ class Resolved:
 
 
 def connection_name(ports: Ports, snapshot: Snapshot) -> str:
-    """Return the connection's name: the model's own, else its connector's, else that of its registration."""
+    """Return the connection that the model was registered with, else the one its spec leads to."""
+    registered = snapshot.status.get("connection")
+    if isinstance(registered, str) and registered:
+        return registered
+    return _named(ports, snapshot)
+
+
+def _named(ports: Ports, snapshot: Snapshot) -> str:
     own = references.connection_name(snapshot)
     ref = snapshot.spec.get("connectorRef")
     if own or not isinstance(ref, dict):
         return own
     connector = ports.catalog.get(ObjectKey(CONNECTOR, snapshot.key.namespace, str(ref.get("name"))))
-    if connector is not None:
-        return references.connection_name(connector)
-    registered = snapshot.status.get("connection")
-    return registered if isinstance(registered, str) else ""
+    return references.connection_name(connector) if connector is not None else ""
 
 
 def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
@@ -53,6 +57,13 @@ def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
     namespace = snapshot.key.namespace
     connector_id: str | Fact = spec.connector_id or ""
     name = connection_name(ports, snapshot)
+    moved = _named(ports, snapshot)
+    if moved and moved != name:
+        words = (
+            f"The spec leads to connection {moved}, but the model is registered through {name}. A model "
+            "cannot move to another cluster: create a new RemoteModel for it."
+        )
+        return false(ConditionType.REFERENCES_RESOLVED, Reason.CONNECTION_MISMATCH, words, stalled=True)
     if spec.connector_ref is not None:
         key = ObjectKey(CONNECTOR, namespace, spec.connector_ref.name)
         connector_id = references.remote_id(

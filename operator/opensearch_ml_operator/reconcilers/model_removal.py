@@ -20,6 +20,7 @@ from .session import Ports, Session
 _SETTLE = 30.0
 """Seconds that a running deployment is waited for: an undeploy in the middle of it does not stick."""
 _POLL = 0.3
+_LONGEST_POLL = 10.0
 
 
 class ModelRemoval:
@@ -34,14 +35,14 @@ class ModelRemoval:
         """Take the next step; `finalized` only when the absence of model and own group is proven."""
         session = Session(self._ports, snapshot, RemoteModelStatus)
         status = session.status
-        if snapshot.retain or (status.id is None and status.pending is None and not status.owned_group):
+        if snapshot.retain or (
+            status.id is None and status.pending is None and status.owned_group_id is None
+        ):
             return managed.retained(session)
         name = connection_name(self._ports, snapshot)
         connected = managed.connection_for_deletion(self._ports, snapshot, name)
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
-        self._ports.pool.gate(connected.key, "register").leave(snapshot.key)
-        self._ports.pool.gate(connected.key, "deploy").leave(snapshot.key)
         try:
             return await self._step(session, connected.client)
         except MLError as error:
@@ -61,36 +62,48 @@ class ModelRemoval:
 
     async def _remove(self, session: Session[RemoteModelStatus], client: MLCommons, model: Hit) -> Outcome:
         """Bring the model down, then delete it; the next run proves the absence."""
-        if model_body.auto_deploys(model.source):
-            await client.update_model(model.id, {"deploy_setting": {"is_auto_deploy_enabled": False}})
         state = str(model.source.get("model_state", ""))
         watch = self._watches.see(session.snapshot.uid, state)
-        if state == model_plan.DEPLOYING and watch.same_for < _SETTLE:
+        deploying = state == model_plan.DEPLOYING
+        if deploying and watch.same_for < _SETTLE:
             return Outcome(requeue_after=_POLL)
+        if not deploying and model_body.auto_deploys(model.source):
+            # Otherwise the next prediction brings it back; while it is deploying the server refuses this.
+            await client.update_model(model.id, {"deploy_setting": {"is_auto_deploy_enabled": False}})
         if state in model_plan.LOADED or (
             state != model_plan.REGISTERED and await self._loaded(client, model.id)
         ):
             await client.undeploy_model(model.id)
-            words = "Undeploying; the model is deleted when no node holds it any more."
             if watch.polls > 1:
+                words = "Undeploying; the model is deleted when no node holds it any more."
                 await session.record(false(ConditionType.DELETABLE, Reason.UNDEPLOY_RUNNING, words))
-            return Outcome(requeue_after=0 if watch.polls == 0 else _POLL)
+            return Outcome(requeue_after=min(_LONGEST_POLL, _POLL * watch.polls))
         await client.delete_model(model.id)
         client.forget("model", model.id)
         return Outcome(requeue_after=0)
 
     async def _remove_group(self, session: Session[RemoteModelStatus], client: MLCommons) -> Outcome:
-        """Delete the group that was made for this model alone."""
+        """Delete the group that was made for this model alone, unless somebody else uses it by now."""
         settled = await managed.settle_intent(session, self._creation, client, role=Role.GROUP)
         if isinstance(settled, Outcome):
             return settled
-        owned = session.status.model_group_id if session.status.owned_group else None
-        group_id = owned or (settled.id if settled else None)
+        group_id = session.status.owned_group_id or (settled.id if settled else None)
+        if group_id is None:
+            return Outcome(finalized=True)
         remover = managed.Remover("group", get=client.get_group, delete=client.delete_group, client=client)
-        if group_id is not None and not await remover.remove(group_id):
+        try:
+            if not await remover.remove(group_id):
+                return Outcome(requeue_after=managed.DELETE_POLL)
+        except MLError as error:
+            if error.code is not MLCode.IN_USE:
+                raise
+            words = f"Group {group_id}, made for this model, stays: models of somebody else are in it."
+            session.event("Retained", words, warning=True)
+            return Outcome(finalized=True)
+        left = await managed.absent(session, client, role=Role.GROUP, revision=model_body.REVISION)
+        if left is not None:
+            await client.delete_group(left.id)
             return Outcome(requeue_after=managed.DELETE_POLL)
-        self._creation.forget(session.snapshot.uid)
-        self._watches.forget(session.snapshot.uid)
         return Outcome(finalized=True)
 
     async def _loaded(self, client: MLCommons, model_id: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..models.common import seconds
 from ..models.model import Healing, HealingStatus, Task, Workers
 from .model_plan import Budget
-from .records import timestamp
+from .records import moment, timestamp
 
 KEPT_TASKS = 5
 _FIRST_DELAY = 10.0
@@ -55,15 +55,15 @@ def workers(observed: Mapping[str, Any]) -> Workers:
 def budget(healing: Healing, status: HealingStatus | None, *, now: datetime) -> Budget:
     """Return what healing may still do now."""
     status = status or HealingStatus()
-    begun = _moment(status.window_start)
+    begun = moment(status.window_start)
     window = timedelta(seconds=seconds(healing.window))
-    if begun is None or now >= begun + window:
+    if begun is None or not begun <= now < begun + window:
         return Budget(enabled=healing.enabled, exhausted=False, wait=0.0, attempts=0)
     if status.attempts >= healing.max_attempts:
         left = (begun + window - now).total_seconds()
         return Budget(enabled=healing.enabled, exhausted=True, wait=left, attempts=status.attempts)
-    due = _moment(status.next_attempt_time)
-    wait = max(0.0, (due - now).total_seconds()) if due else 0.0
+    due = moment(status.next_attempt_time)
+    wait = min(_LONGEST_DELAY, max(0.0, (due - now).total_seconds())) if due else 0.0
     return Budget(enabled=healing.enabled, exhausted=False, wait=wait, attempts=status.attempts)
 
 
@@ -76,10 +76,6 @@ def attempted(status: HealingStatus | None, spent: Budget, *, now: datetime) -> 
         window_start=begun,
         next_attempt_time=timestamp(now + timedelta(seconds=delay)),
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def _count(value: Any) -> int:

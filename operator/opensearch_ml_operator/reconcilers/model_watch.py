@@ -13,20 +13,18 @@ class Watch:
     same_for: float
     """Seconds for which the state has been the same."""
     polls: int
-    """How often it has been seen the same since the last effect."""
+    """How often the model has been looked at since the last effect."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    state: str = ""
-    since: float = 0.0
+    state: str
+    since: float
     polls: int = 0
-    correction: str = ""
-    corrections: int = 0
 
 
 class Watches:
-    """The models that are under way."""
+    """The models that are under way; `monotonic` is in seconds."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -35,7 +33,7 @@ class Watches:
     def see(self, uid: str, state: str) -> Watch:
         """Take note of a state."""
         now = self._monotonic()
-        entry = self._entries.setdefault(uid, _Entry(since=now))
+        entry = self._entries.setdefault(uid, _Entry(state, now))
         if entry.state != state:
             entry.state, entry.since = state, now
         watch = Watch(same_for=now - entry.since, polls=entry.polls)
@@ -44,24 +42,8 @@ class Watches:
 
     def restart(self, uid: str) -> None:
         """Look often again after an effect, and count the time of the state anew."""
-        entry = self._entries.setdefault(uid, _Entry())
-        entry.since, entry.polls = self._monotonic(), 0
-
-    def repeated(self, uid: str, correction: str) -> int:
-        """Count equal corrections in a row."""
-        entry = self._entries.setdefault(uid, _Entry(since=self._monotonic()))
-        entry.corrections = entry.corrections + 1 if entry.correction == correction else 1
-        entry.correction = correction
-        return entry.corrections
-
-    def settled(self, uid: str) -> None:
-        """Keep nothing of a model at rest but the last correction, which may come back."""
-        entry = self._entries.pop(uid, None)
-        if entry is not None and entry.corrections:
-            self._entries[uid] = _Entry(
-                since=entry.since, correction=entry.correction, corrections=entry.corrections
-            )
+        self._entries.pop(uid, None)
 
     def forget(self, uid: str) -> None:
-        """Forget a model that is gone."""
+        """Forget a model at rest, or one that is gone."""
         self._entries.pop(uid, None)

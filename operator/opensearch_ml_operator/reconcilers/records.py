@@ -11,7 +11,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..constants import ConditionType, Reason
+from ..errors import OperatorError
 from .conditions import Fact, false
+
+_PRECIOUS = frozenset({"id", "pending", "previous", "ownedGroupID", "modelGroupID", "connection"})
+_FAR = 3000
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -29,14 +33,32 @@ def parse_spec(model: type[ModelT], spec: Mapping[str, Any]) -> ModelT | Fact:
 
 
 def parse_status(model: type[ModelT], status: Mapping[str, Any]) -> ModelT:
-    """Read a status; fields that cannot be read count as absent, the others are kept."""
+    """Read a status; fields that cannot be read count as absent, the others are kept.
+
+    Raises OperatorError when it is one of those that name remote objects: taken for absent, they would be
+    created again.
+    """
     kept = dict(status)
     while True:
         try:
             return model.model_validate(kept)
         except ValidationError as error:
             for one in error.errors():
-                kept.pop(str(one["loc"][0]), None)
+                field = str(one["loc"][0])
+                if field in _PRECIOUS:
+                    raise OperatorError(
+                        f"status.{field} cannot be read; mend it, or delete the object"
+                    ) from None
+                kept.pop(field, None)
+
+
+def moment(text: str | None) -> datetime | None:
+    """Read a time from a status; None for what is none, and for what lies outside of all reason."""
+    try:
+        read = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return read if read.tzinfo is not None and read.year < _FAR else None
 
 
 def digest(value: Any) -> str:

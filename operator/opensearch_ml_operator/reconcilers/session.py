@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -12,7 +12,7 @@ from ..models.common import StatusBase
 from ..models.snapshot import ObjectKey, Snapshot
 from .conditions import Fact, build, find
 from .ports import Catalog, ConnectionPool, EventSink, SecretSource, StatusStore
-from .records import parse_status, timestamp
+from .records import moment, parse_status, timestamp
 
 StatusT_co = TypeVar("StatusT_co", bound=StatusBase, covariant=True)
 
@@ -38,6 +38,8 @@ class Ports:
     catalog: Catalog
     wake: Callable[[ObjectKey], None]
     """Ask for a reconcile of this object soon."""
+    mask: Callable[[str], str]
+    """Take secrets out of a text, should a server have put one in."""
     now: Callable[[], datetime]
     """Wall clock, UTC: for what people read."""
     monotonic: Callable[[], float]
@@ -74,14 +76,11 @@ class Session(Generic[StatusT_co]):
         `kubectl apply -f` and `delete -f` of many objects take a moment to reach all of them: what one waits
         for is shown only when it does not come by itself.
         """
-        begun = self.snapshot.deleted or self.snapshot.created
         if not self.snapshot.deleted and self.status.conditions:
             return True
-        try:
-            age = (self.ports.now() - datetime.fromisoformat(begun)).total_seconds()
-        except ValueError:
-            return True
-        return age >= seconds or age < -seconds
+        begun = moment(self.snapshot.deleted or self.snapshot.created)
+        age = (self.ports.now() - begun).total_seconds() if begun is not None else seconds
+        return not -seconds < age < seconds
 
     async def record(self, *facts: Fact, **changes: Any) -> None:
         """Write the changed status fields and the conditions that follow from the facts, if anything differs.
@@ -89,18 +88,15 @@ class Session(Generic[StatusT_co]):
         `changes` are fields of the status model; None removes one. Raises the errors of StatusStore.write.
         """
         before = self.status
-        changed = before.model_copy(
-            update={
-                **changes,
-                "observed_generation": self.snapshot.generation,
-                "last_handled_reconcile_at": self.snapshot.requested_at or before.last_handled_reconcile_at,
-                "conditions": build(
-                    before.conditions, facts, generation=self.snapshot.generation, now=self.now
-                )
-                if facts
-                else before.conditions,
-            }
-        )
+        if facts:
+            generation = self.snapshot.generation
+            masked = [replace(fact, message=self.ports.mask(fact.message)) for fact in facts]
+            changes["conditions"] = build(before.conditions, masked, generation=generation, now=self.now)
+            changes["observed_generation"] = generation
+            changes["last_handled_reconcile_at"] = (
+                self.snapshot.requested_at or before.last_handled_reconcile_at
+            )
+        changed = before.model_copy(update=changes)
         if changed.to_body() == before.to_body() and self.snapshot.status:
             return
         wanted = changed.model_copy(update={"last_sync_time": self.now})
@@ -111,7 +107,7 @@ class Session(Generic[StatusT_co]):
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Post an Event about the object."""
         kind = "Warning" if warning else "Normal"
-        self.ports.events.post(self.snapshot, kind=kind, reason=reason, message=message)
+        self.ports.events.post(self.snapshot, kind=kind, reason=reason, message=self.ports.mask(message))
 
     def _announce(self, before: StatusBase) -> None:
         """Post an Event when the verdict has changed; progress is no news."""

@@ -1,0 +1,100 @@
+"""The effects on a registered model: deploy, undeploy, change in place. One at a time, recorded at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..constants import ConditionType, Reason
+from ..errors import MLCode, MLError
+from ..models.model import RemoteModelStatus
+from . import model_plan, model_status, refusal
+from .conditions import Fact, false
+from .corrections import Corrections
+from .creation import Creation
+from .model_registration import PARKED
+from .model_target import Target, deploying, synced
+from .model_watch import Watches
+from .outcome import Outcome
+from .records import digest
+from .session import Session
+
+
+class Deployment:
+    """Carries out what `model_plan` decides."""
+
+    def __init__(self, creation: Creation, watches: Watches, corrections: Corrections) -> None:
+        self._creation = creation
+        self._watches = watches
+        self._corrections = corrections
+
+    async def deploy(
+        self, session: Session[RemoteModelStatus], target: Target, *, undeploy_first: bool = False
+    ) -> Outcome:
+        """Send the deploy once and record its task before anything waits for it."""
+        key, client, model_id = session.snapshot.key, target.resolved.client, session.status.id or ""
+        if not target.resolved.deploys.try_enter(key, model_id):
+            return Outcome(requeue_after=PARKED)
+        if undeploy_first:
+            # A failed deploy leaves an entry behind that answers every later one with "Duplicate deploy model
+            # task"; undeploy clears it (ml-commons `MLModelManager`, seen on 2.19 and 3.6).
+            await client.undeploy_model(model_id)
+        self._creation.use(session)
+        self._watches.restart(session.snapshot.uid)
+        try:
+            task_id = await client.deploy_model(model_id)
+        except MLError as error:
+            if error.code.effect_unknown:
+                return Outcome(requeue_after=1.0)
+            target.resolved.leave(key)
+            self._creation.forget(session.snapshot.uid)
+            await session.record(*synced(), _not_deployed(error), pending=None)
+            return Outcome(retry=True, requeue_after=error.retry_after)
+        tasks = model_status.started(
+            session.status.tasks, "Deploy", task_id, now=session.now, state="RUNNING"
+        )
+        await session.record(*synced(), deploying(), tasks=tasks)
+        return Outcome(requeue_after=model_plan.POLLS[0])
+
+    async def undeploy(
+        self, session: Session[RemoteModelStatus], target: Target, step: model_plan.Undeploy
+    ) -> Outcome:
+        """Undeploy; whether it has worked shows only in the state."""
+        await target.resolved.client.undeploy_model(session.status.id or "")
+        if step.first:
+            session.event("Undeployed", "Undeploying, as the spec says.")
+        fact = false(ConditionType.DEPLOYED, Reason.UNDEPLOY_RUNNING, "Undeploying, as the spec says.")
+        await session.record(*synced(), fact)
+        return Outcome(requeue_after=step.after)
+
+    async def update(
+        self, session: Session[RemoteModelStatus], target: Target, body: Mapping[str, Any]
+    ) -> Outcome:
+        """Change in place; a loaded model follows a new connector without a failed prediction."""
+        client, model_id = target.resolved.client, session.status.id or ""
+        new_connector = body.get("connector_id")
+        if new_connector is not None and await client.get_connector(new_connector) is None:
+            # The server would accept the missing id, and go on serving the old one without a word.
+            words = f"Connector {new_connector} does not exist in OpenSearch."
+            fact = false(ConditionType.REFERENCES_RESOLVED, Reason.CONNECTOR_NOT_FOUND, words)
+            await session.record(fact)
+            return Outcome(retry=True)
+        await client.update_model(model_id, body)
+        drifted = session.status.spec_hash == target.spec_hash
+        if drifted:
+            self._corrections.add(session.snapshot.uid, digest(body))
+        session.event("DriftCorrected" if drifted else "Updated", f"Changed {', '.join(sorted(body))}.")
+        await session.record(
+            spec_hash=target.spec_hash,
+            connector_id=target.body["connector_id"],
+            model_group_id=target.body["model_group_id"],
+        )
+        return Outcome(requeue_after=0)
+
+
+def _not_deployed(error: MLError) -> Fact:
+    if error.code is MLCode.REJECTED and "eligible" in error.message:
+        words = f"{error.message}. See plugins.ml_commons.task_dispatcher.eligible_node_role.remote_model."
+        return false(ConditionType.DEPLOYED, Reason.NO_ELIGIBLE_NODES, words)
+    refused = refusal.fact(error, doing="deploy the model")
+    return false(ConditionType.DEPLOYED, Reason.DEPLOY_TASK_FAILED, refused.message, stalled=refused.stalled)

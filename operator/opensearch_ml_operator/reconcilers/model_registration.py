@@ -1,0 +1,128 @@
+"""How a RemoteModel comes to its id: its own group if it needs one, then the register, each exactly once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..constants import ConditionType, Reason
+from ..models.model import RemoteModelSpec, RemoteModelStatus
+from . import model_body, model_status
+from .conditions import false, true
+from .create import Role
+from .creation import Created, Creation
+from .model_references import Resolved
+from .model_target import Target, deploying, synced
+from .outcome import Outcome
+from .records import digest
+from .session import Session
+
+PARKED = 30.0
+"""Seconds after which a parked model asks the gate again, should its wake-up have been lost."""
+
+
+class Registration:
+    """The creates of one model, by the create protocol."""
+
+    def __init__(self, creation: Creation) -> None:
+        self._creation = creation
+
+    async def group(
+        self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
+    ) -> str | Outcome:
+        """Return the id of the group to register in.
+
+        Without one in the spec it is the model's own; never the public, ownerless one the server makes. An
+        intent that stands is brought to its end first, whatever the spec says by now.
+        """
+        pending = session.status.pending
+        if pending is not None and pending.role == Role.GROUP.value:
+            made = await self._own_group(session, spec, resolved)
+            if isinstance(made, Outcome):
+                return made
+        if resolved.group_id is not None:
+            return resolved.group_id
+        if session.status.owned_group_id is not None:
+            return session.status.owned_group_id
+        if pending is not None and pending.role == Role.MODEL.value:
+            settled = await self._settle(session, resolved)
+            if settled is not None:
+                return settled
+        return await self._own_group(session, spec, resolved)
+
+    async def register(self, session: Session[RemoteModelStatus], target: Target) -> Outcome | None:
+        """Register, and record id and task with the intent of the deployment; None when that is done."""
+        key, resolved = session.snapshot.key, target.resolved
+        if not resolved.registers.try_enter(key, target.body["model_group_id"]):
+            return Outcome(requeue_after=PARKED)
+        try:
+            created = await self._creation.run(
+                session,
+                resolved.client,
+                role=Role.MODEL,
+                revision=model_body.REVISION,
+                hash_=target.spec_hash,
+                post=lambda: resolved.client.register_model(model_body.register_body(target.body)),
+                delete=resolved.client.delete_model,
+            )
+        finally:
+            resolved.registers.leave(key)
+        if isinstance(created, Outcome):
+            return created
+        await self._record(session, target, created)
+        return None
+
+    async def _own_group(
+        self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
+    ) -> str | Outcome:
+        body = model_body.group_body(session.snapshot, spec)
+        created = await self._creation.run(
+            session,
+            resolved.client,
+            role=Role.GROUP,
+            revision=model_body.REVISION,
+            hash_=digest(body),
+            post=lambda: resolved.client.create_group(body),
+            delete=resolved.client.delete_group,
+        )
+        if isinstance(created, Outcome):
+            return created
+        await session.record(owned_group_id=created.id, connection=resolved.connection, pending=None)
+        self._creation.forget(session.snapshot.uid)
+        return created.id
+
+    async def _settle(self, session: Session[RemoteModelStatus], resolved: Resolved) -> Outcome | None:
+        """Find out what became of a register whose group the spec does not name any more."""
+        settled = await self._creation.settle(
+            session, resolved.client, role=Role.MODEL, revision=model_body.REVISION
+        )
+        if isinstance(settled, Outcome):
+            words = "A register got no clear answer and may still be carried out; looking for the model."
+            await session.record(
+                true(ConditionType.REFERENCES_RESOLVED),
+                false(ConditionType.SYNCED, Reason.WAITING_FOR_UNRESOLVED_CREATE, words),
+            )
+            return settled
+        id_ = settled.id if settled is not None else None
+        await session.record(id=id_, connection=resolved.connection, pending=None)
+        self._creation.forget(session.snapshot.uid)
+        return None
+
+    async def _record(self, session: Session[RemoteModelStatus], target: Target, created: Created) -> None:
+        session.event("Registered", f"Registered in OpenSearch as {created.id}.")
+        changes: dict[str, Any] = {
+            "id": created.id,
+            "connection": target.resolved.connection,
+            "connector_id": target.body["connector_id"],
+            "model_group_id": target.body["model_group_id"],
+            # One that was found is compared with the spec before it counts as applied.
+            "spec_hash": None if created.found else target.spec_hash,
+            "tasks": model_status.started(
+                session.status.tasks, "Register", created.task_id, now=session.now, state="COMPLETED"
+            ),
+        }
+        facts = (*synced(), deploying())
+        if created.found or not target.spec.deploy:
+            await session.record(*facts, pending=None, **changes)
+            self._creation.forget(session.snapshot.uid)
+        else:
+            await self._creation.intend_role(session, Role.DEPLOY, *facts, **changes)
