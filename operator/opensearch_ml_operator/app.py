@@ -7,9 +7,10 @@ import contextlib
 import logging
 import random
 import signal
+import threading
 import time
 import uuid
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -73,8 +74,16 @@ class Operator:
     identity: str
 
 
-def build(settings: Settings, kube: KubeClient, metrics: Metrics, redactor: Redactor) -> Operator:
-    """Put the parts together; nothing runs yet."""
+def build(
+    settings: Settings,
+    kube: KubeClient,
+    metrics: Metrics,
+    redactor: Redactor,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Operator:
+    """Put the parts together; nothing runs yet. Both clocks must go at the pace of the event loop's."""
     identity = f"{settings.pod_name or NAME}-{uuid.uuid4().hex[:8]}"
     cache, links = Cache(), Links()
     events = KubeEvents(kube, identity)
@@ -85,7 +94,7 @@ def build(settings: Settings, kube: KubeClient, metrics: Metrics, redactor: Reda
     def learn(snapshot: Snapshot) -> None:
         controller.written(snapshot)
 
-    pool = Pool(observer=metrics.opensearch_request, on_failure=wake, wake=wake, clock=time.monotonic)
+    pool = Pool(observer=metrics.opensearch_request, on_failure=wake, wake=wake, clock=monotonic)
     ports = Ports(
         store=ReadYourWrites(KubeStatusStore(kube, PLURALS), learn),
         secrets=redactor.watch(KubeSecretSource(kube)),
@@ -94,8 +103,8 @@ def build(settings: Settings, kube: KubeClient, metrics: Metrics, redactor: Reda
         catalog=KnownObjects(cache, links),
         wake=wake,
         mask=redactor.mask,
-        now=lambda: datetime.now(UTC),
-        monotonic=time.monotonic,
+        now=now,
+        monotonic=monotonic,
         holder=identity,
         quiet_period=settings.quiet_period_seconds,
     )
@@ -107,15 +116,15 @@ def build(settings: Settings, kube: KubeClient, metrics: Metrics, redactor: Reda
     }
     controller = Controller(
         reconcilers,
-        queue=KeyedQueue(clock=time.monotonic, random=random.random),
+        queue=KeyedQueue(clock=monotonic, random=random.random),
         cache=cache,
         links=links,
         observer=metrics,
-        clock=time.monotonic,
+        clock=monotonic,
         random=random.random,
         limits=Limits(workers=settings.workers),
     )
-    metrics.show(cache.snapshots, controller.vitals)
+    metrics.show(cache.snapshots, controller.vitals, gates=pool.loads)
     health = Health(vitals=controller.vitals, metrics=metrics)
     return Operator(controller, pool, events, kube, health, metrics, redactor, identity)
 
@@ -141,7 +150,7 @@ async def run(settings: Settings, environ: Mapping[str, str], redactor: Redactor
         if settings.leader_election:
             await _lead(settings, operator, environ, stopping)
         else:
-            await _serve(settings, operator, environ, stopping)
+            await serve(settings, operator, environ, stopping)
 
 
 async def _crds_fit(operator: Operator) -> None:
@@ -183,13 +192,13 @@ async def _lead(
     try:
         async with asyncio.TaskGroup() as group:
             holding = group.create_task(election.hold())
-            await _serve(settings, operator, environ, stopping)
+            await serve(settings, operator, environ, stopping)
             holding.cancel()
     finally:
         await election.release()
 
 
-async def _serve(
+async def serve(
     settings: Settings, operator: Operator, environ: Mapping[str, str], stopping: asyncio.Event
 ) -> None:
     """Watch and reconcile until told to stop; then begin nothing new and let what runs come to its end."""
@@ -244,6 +253,8 @@ async def _drop_ghosts(settings: Settings, operator: Operator) -> None:
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals reach the main thread alone; whoever runs us in another one stops us by the event
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..constants import GROUP, SCHEMA_HASH_ANNOTATION
 from .client import KubeClient
-from .targets import CRDS, Target
+from .targets import CRDS, DISCOVERY, Target
 
 
 async def missing_or_different(client: KubeClient, hashes: Mapping[str, str]) -> list[str]:
@@ -21,7 +21,17 @@ async def missing_or_different(client: KubeClient, hashes: Mapping[str, str]) ->
         body = await client.read(Target(CRDS, name=f"{plural}.{GROUP}"))
         if problem := _problem(body, wanted):
             problems.append(f"CRD {plural}.{GROUP} {problem}")
-    return problems
+    return problems or await _undiscovered(client, hashes)
+
+
+async def _undiscovered(client: KubeClient, plurals: Iterable[str]) -> list[str]:
+    discovery = await client.read(Target(DISCOVERY)) or {}
+    served = {resource["name"] for resource in discovery.get("resources") or ()}
+    return [
+        f"CRD {plural}.{GROUP} is not in the API server's discovery yet"
+        for plural in plurals
+        if plural not in served
+    ]
 
 
 def _problem(body: Mapping[str, Any] | None, wanted: str) -> str | None:

@@ -13,7 +13,10 @@ from ..models.snapshot import ObjectKey
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource of the API server, as in its discovery; `group` is empty for the core ones."""
+    """One resource of the API server, as in its discovery; `group` is empty for the core ones.
+
+    Without a plural it is the discovery document of the group's version itself.
+    """
 
     group: str
     version: str
@@ -24,6 +27,7 @@ CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
 EVENTS: Final = Resource("", "v1", "events")
 SECRETS: Final = Resource("", "v1", "secrets")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")
+DISCOVERY: Final = Resource(GROUP, VERSION, "")
 CRDS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 
 
@@ -57,7 +61,8 @@ class Target:
         parts.append(resource.version)
         if self.namespace is not None:
             parts += ["namespaces", _segment(self.namespace)]
-        parts.append(resource.plural)
+        if resource.plural:
+            parts.append(resource.plural)
         if self.name is not None:
             parts.append(_segment(self.name))
         if self.subresource is not None:

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import MLCode, MLError
 from ..reconcilers.ports import Hit, Registered, ServerInfo
 from . import searches, server
+from .identity import ClusterIdentity
 from .observations import Observations
 from .operations import Operation
 from .paths import BASE, COLLECTIONS, segment
@@ -30,25 +31,30 @@ from .transport import Transport
 
 
 class MLCommonsClient:
-    """One cluster's API; raises MLError only. `observations` must read through this same client."""
+    """One cluster's API; raises MLError only. `observations` must read through the same transport."""
 
-    def __init__(self, transport: Transport, observations: Observations) -> None:
+    def __init__(self, transport: Transport, observations: Observations, identity: ClusterIdentity) -> None:
         self._transport = transport
         self._observations = observations
+        self._identity = identity
 
     async def server_info(self) -> ServerInfo:
         """Ask who answers and whether ML Commons is there and may be used: three requests."""
-        return await server.inspect(self._transport)
+        info = await server.inspect(self._transport)
+        self._identity.learn(info.cluster_uuid)
+        return info
 
     async def create_connector(self, body: Mapping[str, Any]) -> str:
         """Create a connector and return its id (TransportCreateConnectorAction)."""
         operation = Operation.CREATE_CONNECTOR
         answer = await self._transport.call(operation, "POST", f"{BASE}/connectors/_create", body)
-        return read(ConnectorCreated, answer, doing=operation).connector_id
+        connector_id = read(ConnectorCreated, answer, doing=operation).connector_id
+        self._observations.remember("connector", connector_id)
+        return connector_id
 
     async def get_connector(self, connector_id: str) -> Hit | None:
         """Read a connector, never with its credential; None when the server says that there is none."""
-        return await get(self._transport, "connector", connector_id)
+        return await get(self._transport, self._identity, "connector", connector_id)
 
     async def delete_connector(self, connector_id: str) -> None:
         """Ask for deletion; IN_USE may be a stranger's fault, its ids are to be compared one by one."""
@@ -58,11 +64,13 @@ class MLCommonsClient:
         """Register a model group and return its id; NAME_TAKEN carries the id of who has the name."""
         operation = Operation.CREATE_GROUP
         answer = await self._transport.call(operation, "POST", f"{BASE}/model_groups/_register", body)
-        return read(GroupCreated, answer, doing=operation).model_group_id
+        group_id = read(GroupCreated, answer, doing=operation).model_group_id
+        self._observations.remember("group", group_id)
+        return group_id
 
     async def get_group(self, group_id: str) -> Hit | None:
         """Read a model group; None when the server says that there is none."""
-        return await get(self._transport, "group", group_id)
+        return await get(self._transport, self._identity, "group", group_id)
 
     async def update_group(self, group_id: str, body: Mapping[str, Any]) -> None:
         """Change a model group in place; an empty description is ignored by the server."""
@@ -77,11 +85,12 @@ class MLCommonsClient:
         operation = Operation.REGISTER_MODEL
         answer = await self._transport.call(operation, "POST", f"{BASE}/models/_register", body)
         registered = read(ModelRegistered, answer, doing=operation)
+        self._observations.remember("model", registered.model_id)
         return Registered(model_id=registered.model_id, task_id=registered.task_id)
 
     async def get_model(self, model_id: str) -> Hit | None:
         """Read a model; None when the server says that there is none."""
-        return await get(self._transport, "model", model_id)
+        return await get(self._transport, self._identity, "model", model_id)
 
     async def update_model(self, model_id: str, body: Mapping[str, Any]) -> None:
         """Change a model in place; the server does not check that a new `connector_id` exists."""
@@ -157,13 +166,14 @@ class MLCommonsClient:
             self._observations.invalidate(kind, object_id)
 
 
-async def get(transport: Transport, kind: str, object_id: str) -> Hit | None:
-    """Read one object by id, always current; None when the server says that there is none."""
+async def get(transport: Transport, identity: ClusterIdentity, kind: str, object_id: str) -> Hit | None:
+    """Read one object by id, always current; None when the very cluster that is meant says so."""
     collection = COLLECTIONS[kind]
     try:
         answer = await transport.call(collection.get, "GET", collection.item(object_id))
     except MLError as error:
         if error.code is MLCode.NOT_FOUND:
+            await identity.confirm()
             return None
         raise
     read(Document, answer, doing=collection.get)

@@ -23,6 +23,9 @@ PAGE: Final = 500
 SETTLE_SECONDS: Final = 5.0
 """How long after an own write search is not trusted: 2.19 was seen to be late by 1.0 s at most."""
 
+_UNASKED: Final = 600.0
+"""Age limit in seconds of an object that nobody has asked for yet."""
+
 Search: TypeAlias = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Hit]]]
 """Reads the objects of a kind with these ids; raises MLError."""
 
@@ -99,6 +102,10 @@ class Observations:
             entry.hit = None
             entry.read_at = float("-inf")
             entry.written_at = self._clock()
+
+    def remember(self, kind: str, object_id: str) -> None:
+        """Take a new object along when others are read, before anybody has asked for it."""
+        self._kinds.setdefault(kind, _Kind()).entries.setdefault(object_id, _Entry(_UNASKED))
 
     def forget(self, kind: str, object_id: str) -> None:
         """Read the object no more."""

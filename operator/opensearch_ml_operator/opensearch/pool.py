@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -11,6 +11,7 @@ from ..models.snapshot import ObjectKey
 from ..reconcilers.ports import ConnectionSettings, GateName
 from . import searches
 from .gate import Gate
+from .identity import ClusterIdentity
 from .mlcommons import MLCommonsClient, get
 from .observations import Observations
 from .operations import Operation
@@ -75,6 +76,11 @@ class Pool:
             gate = self._gates[key, name] = Gate(_limit(settings, name), self._wake)
         return gate
 
+    def loads(self) -> Iterator[tuple[ObjectKey, str, int]]:
+        """Tell of each gate how many are inside: connection, gate, owners."""
+        for (key, name), gate in self._gates.items():
+            yield key, name, gate.inside
+
     async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommonsClient:
         """Return the client with these settings, made anew (and not available yet) if they have changed."""
         old = self._clients.get(key)
@@ -118,10 +124,13 @@ class Pool:
             on_unusable=lambda: self._break(key, transport),
             clock=self._clock,
         )
+        identity = ClusterIdentity(transport, clock=self._clock)
         observations = Observations(
-            search=partial(searches.by_ids, transport), get=partial(get, transport), clock=self._clock
+            search=partial(searches.by_ids, transport),
+            get=partial(get, transport, identity),
+            clock=self._clock,
         )
-        return _Client(settings, transport, MLCommonsClient(transport, observations))
+        return _Client(settings, transport, MLCommonsClient(transport, observations, identity))
 
     def _break(self, key: ObjectKey, transport: Transport) -> None:
         """Mark the connection unusable, unless it has another client by now."""

@@ -17,7 +17,7 @@ class SecretData:
     """One Secret or ConfigMap, as read: `revision` changes whenever its bytes may have changed."""
 
     revision: str
-    data: Mapping[str, bytes]
+    data: Mapping[str, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,10 @@ async def test_predictions_tell_which_connector_served(
     answer = await http.post(f"/_plugins/_ml/models/{model_id}/_predict", json={"parameters": {}})
     assert answer.json()["inference_results"][0]["output"][0]["dataAsMap"] == {"connector_id": connector}
     assert server.cluster.predictions == [(model_id, connector)]
+    server.cluster.model_answers["http://127.0.0.1:1/"] = (429, {"error": "slow down"})
+    answer = await http.post(f"/_plugins/_ml/models/{model_id}/_predict", json={"parameters": {}})
+    reason = 'Error from remote service: {"error": "slow down"}'
+    assert (answer.status_code, answer.json()["error"]["reason"]) == (429, reason)
     await eventually(lambda: server.models[model_id]["model_state"] == "DEPLOYED")
 
 

@@ -245,3 +245,13 @@ async def test_strangers_can_be_forgotten_and_invalidated(server: Server) -> Non
     server.observations.forget(MODEL, "a")
     server.observations.invalidate(MODEL, "a")
     assert server.requests == 0
+
+
+async def test_new_objects_are_read_together_before_anybody_has_asked_for_them() -> None:
+    server = Server()
+    for number in range(20):
+        server.documents[f"m{number}"] = number
+        server.observations.remember(MODEL, f"m{number}")
+    assert [await server.observe(f"m{number}") for number in range(20)] == list(range(20))
+    assert len(server.searches) == 1
+    assert server.gets == []
