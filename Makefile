@@ -14,6 +14,30 @@ $(VENV)/installed: $(LOCKS) pyproject.toml
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy operator stack demo tests
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+format: venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Everything, on the real servers too. They are built first, once, with progress.
+test: lint
+	$(BIN)/python -m stack --build-only
+	$(BIN)/pytest
+
+# The servers alone, until Ctrl-C.
+stack: venv
+	$(BIN)/python -m stack
+
+OPENSEARCH ?= 3.6.0
+demo: venv
+	$(BIN)/python -m demo --opensearch $(OPENSEARCH)
+
 # Versions move only here, by hand: `make lock UPGRADE=--upgrade`. The build backend has a lock of its
 # own because the image builds the wheel without the development tools.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet $(UPGRADE) --generate-hashes --allow-unsafe \
@@ -35,3 +59,6 @@ HELM ?= helm
 manifest:
 	$(HELM) template opensearch-ml-operator deploy/chart --namespace opensearch-ml --set crds.install=false \
 		| sed -e '/app.kubernetes.io\/managed-by: /d' -e '/helm.sh\/chart: /d' > deploy/install.yaml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
