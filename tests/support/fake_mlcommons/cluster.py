@@ -63,6 +63,8 @@ class Cluster:
     deploy_outcomes: deque[DeployOutcome] = field(default_factory=deque)
     predictions: list[tuple[str, str]] = field(default_factory=list)
     """(model id, id of the connector that served it), for each prediction."""
+    model_answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    """What the model service says, by the URL of the connector's first action: status and body."""
     registers: int = 0
     connectors: Documents = field(init=False)
     groups: Documents = field(init=False)

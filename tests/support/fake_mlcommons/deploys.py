@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from .cluster import Call, Cluster
+from .connectors import resolve
 from .documents import Doc
 from .refusals import illegal, refused
 from .settings import is_on
@@ -108,8 +110,17 @@ async def predict(cluster: Cluster, call: Call) -> Doc:
         cluster.loaded[call.id] = doc["connector_id"]
     connector_id = cluster.loaded[call.id]
     cluster.predictions.append((call.id, connector_id))
-    output = {"name": "response", "dataAsMap": {"connector_id": connector_id}}
-    return {"inference_results": [{"output": [output], "status_code": 200}]}
+    status, answer = _model_answer(cluster, connector_id)
+    if status >= 400:
+        raise refused(status, f"Error from remote service: {json.dumps(answer)}")
+    output = {"name": "response", "dataAsMap": answer}
+    return {"inference_results": [{"output": [output], "status_code": status}]}
+
+
+def _model_answer(cluster: Cluster, connector_id: str) -> tuple[int, Any]:
+    connector = cluster.connectors.docs.get(connector_id)
+    url = resolve(connector["actions"][0]["url"], connector["parameters"]) if connector else ""
+    return cluster.model_answers.get(url, (200, {"connector_id": connector_id}))
 
 
 def _finish(cluster: Cluster, model_id: str, task_id: str, outcome: str) -> None:

@@ -18,7 +18,7 @@ def search(documents: Documents, body: Doc | None, view: Callable[[Doc], Doc], *
     if body is None:
         raise refused(400, "request body or source parameter is required", "parse_exception")
     size = body.get("size", 10)
-    if size > _WINDOW:
+    if size > _WINDOW and documents.exists:
         raise refused(
             500,
             "Result window is too large, from + size must be less than or equal to: "

@@ -74,7 +74,7 @@ async def a_failed_deploy_fails_for_ever_until_it_is_undeployed(t: Target) -> No
     assert await _error(t, model) == "Failed to find connector:missing1"
     assert await t.client.loaded_nodes(model) == 0
     assert (await t.document("model", model))["model_state"] == "DEPLOY_FAILED"
-    await t.client.update_model(model, {"connector_id": connector})
+    await t.change(model, {"connector_id": connector})
     assert await _error(t, model) == "Duplicate deploy model task"
     await t.client.undeploy_model(model)
     await t.deployed(model)
@@ -118,7 +118,7 @@ async def a_model_cannot_be_changed_while_deploying(t: Target) -> None:
 async def a_loaded_model_follows_its_connector_in_place(t: Target) -> None:
     model, connector = await t.model(), await t.connector()
     await t.deployed(model)
-    await t.client.update_model(model, {"connector_id": connector, "description": "swapped"})
+    await t.change(model, {"connector_id": connector, "description": "swapped"})
     document = await t.document("model", model)
     assert (document["model_state"], document["connector_id"]) == ("DEPLOYED", connector)
     assert await t.client.loaded_nodes(model) == 1
@@ -127,7 +127,7 @@ async def a_loaded_model_follows_its_connector_in_place(t: Target) -> None:
 async def deploying_a_loaded_model_loads_nothing_again(t: Target) -> None:
     model = await t.model()
     await t.deployed(model)
-    await t.client.update_model(model, {"connector_id": "missing1"})
+    await t.change(model, {"connector_id": "missing1"})
     assert (await t.document("model", model))["model_state"] == "DEPLOYED"
     task_id = await t.client.deploy_model(model)
 
@@ -147,7 +147,7 @@ async def predicting_is_refused(t: Target) -> None:
     words = f"Auto deployment disabled for this model, please deploy model first Model ID: {model}"
     assert answer.error == (400, "illegal_argument_exception", words)
     await t.deployed(model)
-    await t.client.update_model(model, {"is_enabled": False})
+    await t.change(model, {"is_enabled": False})
     answer = await t.raw("POST", f"{ML}/models/{model}/_predict", {"parameters": {"input": "[]"}})
     assert answer.error == (403, "status_exception", "Model is disabled.")
 

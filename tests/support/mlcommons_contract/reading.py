@@ -139,6 +139,7 @@ async def searches_take_ids_terms_and_phrases(t: Target) -> None:
 
 
 async def searches_are_refused(t: Target) -> None:
+    await _all_indices(t)
     answer = await t.raw("POST", f"{ML}/models/_search")
     assert answer.error == (400, "parse_exception", "request body or source parameter is required")
     answer = await t.raw("POST", f"{ML}/models/_search", {"query": {"bogus": {}}})

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from opensearch_ml_operator.errors import MLError
+from opensearch_ml_operator.errors import MLCode, MLError
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.opensearch.mlcommons import MLCommonsClient
 from opensearch_ml_operator.opensearch.pool import Pool
@@ -112,6 +112,20 @@ class Target:
         hit = await read.get(kind, self.client.get_model)(object_id)
         assert hit is not None
         return dict(hit.source)
+
+    async def change(self, model_id: str, body: dict[str, Any]) -> None:
+        """Change a model; the server's own writes about it, after a deploy, may come in between."""
+
+        async def changed() -> bool:
+            try:
+                await self.client.update_model(model_id, body)
+            except MLError as error:
+                if error.code is not MLCode.BUSY:
+                    raise
+                return False
+            return True
+
+        await until(changed)
 
     async def deployed(self, model_id: str) -> None:
         """Deploy and wait until it is."""
