@@ -134,8 +134,14 @@ class MLCommonsClient:
         return dict(answer)
 
     async def search_marker(self, kind: str, marker: str) -> tuple[Hit, ...]:
-        """Find the objects of `kind` whose description holds exactly this marker; at most 100."""
-        return await searches.by_marker(self._transport, kind, marker)
+        """Find the objects of `kind` whose description holds exactly this marker; at most 100.
+
+        Raises MLError AMBIGUOUS when there is none but another cluster than the one that is meant has said so.
+        """
+        found = await searches.by_marker(self._transport, kind, marker)
+        if not found:
+            await self._identity.confirm()
+        return found
 
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         """Read through the batch; on 2.19 a write by someone else may be seen a second later."""

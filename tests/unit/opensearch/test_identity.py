@@ -63,6 +63,8 @@ async def test_absence_is_not_believed_on_another_cluster(
         with pytest.raises(MLError, match="another") as raised:
             await read("missing")
         assert raised.value.code is MLCode.AMBIGUOUS
+    with pytest.raises(MLError, match="another"):
+        await client.search_marker("model", "marker1")
 
 
 async def test_a_later_health_check_does_not_change_which_cluster_is_meant(
