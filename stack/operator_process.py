@@ -159,8 +159,10 @@ def start_operator(
         # Of the machine's own environment only this: the operator must not find the user's kubeconfig.
         "PATH": stack.environ.get("PATH", ""),
         "HOME": str(folder),
+        "PYTHONPATH": str(REPOSITORY / "operator"),  # of the same checkout as the chart
         "PYTHONUNBUFFERED": "1",
         **chart.environment(pod_name=folder.name),
+        "OPENSEARCH_ML_BIND_ADDRESS": "127.0.0.1",
         "OPENSEARCH_ML_HEALTH_PORT": str(health_port),
         "OPENSEARCH_ML_METRICS_PORT": str(metrics_port),
         "KUBECONFIG": str(kubeconfig),
