@@ -9,7 +9,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLError
 from ..models.common import ManagedStatus, Pending
 from . import create, refusal
-from .conditions import Fact, false
+from .conditions import Fact, false, find, true
 from .create import CreateMemory, Found, Intention, Role
 from .outcome import Outcome
 from .ports import Hit, MLCommons, Registered
@@ -107,7 +107,7 @@ class Creation:
             found = None
             match step:
                 case create.Intend(pending):
-                    await self.intend(session, pending, _creating(role, reason))
+                    await self.intend(session, pending, *_creating(session, role, reason))
                 case create.Send():
                     self.use(session)
                     try:
@@ -123,12 +123,12 @@ class Creation:
                     for copy in surplus:  # as long as the intent stands, none of them is forgotten
                         await delete(copy)
                     return Created(id_, found=True, hash=_require(session.status.pending).hash)
-                case create.WaitUnresolved(seconds, left):
-                    await session.record(_unresolved(role, left, session.ports.quiet_period))
+                case create.WaitUnresolved(seconds, _):
+                    await session.record(*_passed(role), _unresolved(role, session.ports.quiet_period))
                     return Outcome(requeue_after=seconds)
                 case create.Absent():
                     pending = create.next_intent(intention, _require(session.status.pending))
-                    await self.intend(session, pending, _creating(role, reason))
+                    await self.intend(session, pending, *_creating(session, role, reason))
 
     async def settle(
         self, session: Session[ManagedStatus], client: MLCommons, *, role: Role, revision: int
@@ -165,8 +165,10 @@ class Creation:
 
     async def _refused(self, session: Session[ManagedStatus], error: MLError, role: Role) -> Outcome:
         self.forget(session.snapshot.uid)
-        await session.record(refusal.fact(error, doing=f"create the {KINDS[role]}"), pending=None)
-        return Outcome(retry=True, requeue_after=error.retry_after)
+        fact = refusal.fact(error, doing=f"create the {KINDS[role]}")
+        passed = _passed(role) if fact.type is ConditionType.SYNCED else ()
+        await session.record(*passed, fact, pending=None)
+        return refusal.outcome(error)
 
     def _fresh(self, uid: str, pending: Pending | None) -> None:
         self._memory[uid] = CreateMemory(pending=pending, fresh=pending)
@@ -199,12 +201,27 @@ def _created_time(hit: Hit) -> int:
     return moment if isinstance(moment, int) else 0
 
 
-def _creating(role: Role, reason: Reason) -> Fact:
-    return false(ConditionType.SYNCED, reason, f"Creating the {KINDS[role]} in OpenSearch.")
+def _passed(role: Role) -> tuple[Fact, ...]:
+    """Return what must be so before anything is created."""
+    references = true(ConditionType.REFERENCES_RESOLVED)
+    return (references, true(ConditionType.CREDENTIALS_RESOLVED)) if role is Role.CONNECTOR else (references,)
 
 
-def _unresolved(role: Role, left: float, quiet_period: float) -> Fact:
-    del left  # it changes with every look: in the message it would cost a write each time
+def _creating(session: Session[ManagedStatus], role: Role, reason: Reason) -> tuple[Fact, ...]:
+    """Return the facts of a create under way; none for another try of what was refused: that stays."""
+    synced = find(session.status.conditions, ConditionType.SYNCED)
+    if (
+        synced is not None
+        and synced.status == "False"
+        and synced.reason in refusal.SYNCED_REASONS
+        and synced.observed_generation == session.snapshot.generation
+    ):
+        return ()
+    words = f"Creating the {KINDS[role]} in OpenSearch."
+    return (*_passed(role), false(ConditionType.SYNCED, reason, words))
+
+
+def _unresolved(role: Role, quiet_period: float) -> Fact:
     return false(
         ConditionType.SYNCED,
         Reason.WAITING_FOR_UNRESOLVED_CREATE,

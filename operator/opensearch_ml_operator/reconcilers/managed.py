@@ -48,7 +48,7 @@ async def unconnected(session: Session[ManagedStatus], verdict: Fact | Unknown) 
 async def refused(session: Session[ManagedStatus], error: MLError, *, doing: str) -> Outcome:
     """Show a refusal and try again with growing delay."""
     await session.record(refusal.fact(error, doing=doing))
-    return Outcome(retry=True, requeue_after=error.retry_after)
+    return refusal.outcome(error)
 
 
 async def blocked(

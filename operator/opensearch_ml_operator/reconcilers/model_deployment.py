@@ -49,7 +49,7 @@ class Deployment:
             target.resolved.leave(key)
             self._creation.forget(session.snapshot.uid)
             await session.record(*synced(), _not_deployed(error), pending=None)
-            return Outcome(retry=True, requeue_after=error.retry_after)
+            return refusal.outcome(error)
         tasks = model_status.started(
             session.status.tasks, "Deploy", task_id, now=session.now, state="RUNNING"
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from .conditions import Fact, false
+from .outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,21 @@ _ADVICE = {
         "OpenSearch gave no clear answer; looking at what it has done before anything is sent again.",
     ),
 }
+
+
+STALLED_INTERVAL = 300.0
+"""Seconds until something is tried again that only a person can mend."""
+
+SYNCED_REASONS = frozenset(
+    advice.reason.value for advice in _ADVICE.values() if advice.type is ConditionType.SYNCED
+)
+
+
+def outcome(error: MLError) -> Outcome:
+    """Return when to try again."""
+    if _ADVICE[error.code].stalled:
+        return Outcome(requeue_after=STALLED_INTERVAL)
+    return Outcome(retry=True, requeue_after=error.retry_after)
 
 
 def fact(error: MLError, *, doing: str) -> Fact:
