@@ -47,13 +47,10 @@ def build(
     known = tuple(facts)
     blocking = next((fact for fact in known if fact.holds is not True), None)
     verdict = [*known, _ready(blocking), *_kstatus(blocking)]
-    kept = {
-        condition.type: condition
-        for condition in previous
-        if condition.type not in _LAST and condition.type in set(ConditionType)
-    }
+    before = {condition.type: condition for condition in previous if condition.type in set(ConditionType)}
+    kept = {type_: condition for type_, condition in before.items() if type_ not in _LAST}
     for fact in verdict:
-        kept[fact.type] = _condition(fact, kept.get(fact.type), generation=generation, now=now)
+        kept[fact.type] = _condition(fact, before.get(fact.type), generation=generation, now=now)
     return sorted(kept.values(), key=lambda condition: _ORDER[ConditionType(condition.type)])
 
 
