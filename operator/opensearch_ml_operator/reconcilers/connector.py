@@ -194,7 +194,6 @@ class ConnectorReconciler:
                 revision=revision,
                 hash_=hash_,
                 post=lambda: client.create_connector(body),
-                delete=client.delete_connector,
                 reason=reason,
             )
             if isinstance(created, Outcome) or "-" not in created.id or not left:
@@ -207,7 +206,7 @@ class ConnectorReconciler:
                 return created  # the very mistake this is about: it cannot be given back, so it stays
             if await client.get_connector(created.id) is not None:
                 return Outcome(retry=True)
-            self._creation.again(session)
+            await self._creation.again(session)
         return Outcome(retry=True)
 
     async def _keep(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..constants import ConditionType, Reason
 from ..errors import MLError
@@ -38,9 +39,18 @@ class Creation:
         """Forget an object that is gone, or whose intent has been recorded as done."""
         self._memory.pop(uid, None)
 
-    def again(self, session: Session[ManagedStatus]) -> None:
-        """Allow the standing intent to be sent once more: what it had created has been proven absent."""
-        self._fresh(session.snapshot.uid, session.status.pending)
+    async def again(self, session: Session[ManagedStatus]) -> None:
+        """Announce the create once more: what the standing intent had created has been proven absent.
+
+        A new intent, although the old one stands: another process may be doing the same, and only one wins.
+        """
+        before = _require(session.status.pending)
+        again = {
+            "attempt": before.attempt + 1,
+            "holder": session.ports.holder,
+            "started_at": session.now,
+        }
+        await self.intend(session, before.model_copy(update=again))
 
     async def intend(
         self, session: Session[ManagedStatus], pending: Pending, *facts: Fact, **changes: object
@@ -48,7 +58,7 @@ class Creation:
         """Write an intent, possibly together with the result of the effect before it."""
         # Known before it is written: a write that landed but got no answer leaves an intent of ours, unsent.
         self._fresh(session.snapshot.uid, pending)
-        await session.record(*facts, pending=pending, **changes)
+        await session.record(*facts, strict=True, pending=pending, **changes)
 
     async def intend_role(
         self, session: Session[ManagedStatus], role: Role, *facts: Fact, **changes: object
@@ -81,7 +91,7 @@ class Creation:
             return 0.0
         return now - memory.unresolved_since
 
-    async def run(  # noqa: C901 - one case a step: the loop is the protocol
+    async def run(
         self,
         session: Session[ManagedStatus],
         client: MLCommons,
@@ -90,12 +100,13 @@ class Creation:
         revision: int,
         hash_: str,
         post: Callable[[], Awaitable[Registered | str]],
-        delete: Callable[[str], Awaitable[None]],
         reason: Reason = Reason.CREATING,
+        with_intent: Mapping[str, Any] | None = None,
     ) -> Created | Outcome:
         """Take the steps towards one remote object until it is there, or there is something to wait for.
 
-        Writes at most the intent and, for a refusal, the reason; the id is the caller's to record, at once.
+        Writes at most the intent (together with the status fields `with_intent`) and, for a refusal, the
+        reason; the id is the caller's to record, at once.
         """
         intention = _intention(session, role, revision, hash_)
         found: Found | None = None
@@ -107,28 +118,25 @@ class Creation:
             found = None
             match step:
                 case create.Intend(pending):
-                    await self.intend(session, pending, *_creating(session, role, reason))
+                    facts = _creating(session, role, reason)
+                    await self.intend(session, pending, *facts, **(with_intent or {}))
                 case create.Send():
-                    self.use(session)
                     try:
-                        return _created(await post())
+                        return _created(await self._send(session, post))
                     except MLError as error:
                         if not error.code.effect_unknown:
                             return await self._refused(session, error, role)
-                    finally:
-                        self.use(session)  # the server may take its time from the end of the wait on
                 case create.Search():
                     found = await self._search(session, client, intention)
-                case create.Adopt(id_, surplus):
-                    for copy in surplus:  # as long as the intent stands, none of them is forgotten
-                        await delete(copy)
-                    return Created(id_, found=True, hash=_require(session.status.pending).hash)
+                case create.Adopt():
+                    return await self._adopt(session, client, role, step)
                 case create.WaitUnresolved(seconds, _):
                     await session.record(*_passed(role), _unresolved(role, session.ports.quiet_period))
                     return Outcome(requeue_after=seconds)
                 case create.Absent():
                     pending = create.next_intent(intention, _require(session.status.pending))
-                    await self.intend(session, pending, *_creating(session, role, reason))
+                    facts = _creating(session, role, reason)
+                    await self.intend(session, pending, *facts, **(with_intent or {}))
 
     async def settle(
         self, session: Session[ManagedStatus], client: MLCommons, *, role: Role, revision: int
@@ -143,12 +151,35 @@ class Creation:
             match step:
                 case create.Search():
                     found = await self._search(session, client, intention)
-                case create.Adopt(id_, _):
-                    return Created(id_, found=True)
+                case create.Adopt():
+                    return await self._adopt(session, client, role, step)
                 case create.WaitUnresolved(seconds, _):
                     return Outcome(requeue_after=seconds)
                 case _:
                     return None
+
+    async def _send(
+        self, session: Session[ManagedStatus], post: Callable[[], Awaitable[Registered | str]]
+    ) -> Registered | str:
+        self.use(session)
+        try:
+            return await post()
+        finally:
+            self.use(session)  # the server may take its time from the end of the wait on
+
+    async def _adopt(
+        self, session: Session[ManagedStatus], client: MLCommons, role: Role, step: create.Adopt
+    ) -> Created:
+        """Remove the later copies first: as long as the intent stands, none of them is forgotten."""
+        for copy in step.surplus:
+            match role:
+                case Role.GROUP:
+                    await client.delete_group(copy)
+                case Role.CONNECTOR:
+                    await client.delete_connector(copy)
+                case _:
+                    await client.delete_model(copy)
+        return Created(step.id, found=True, hash=_require(session.status.pending).hash)
 
     async def _search(
         self, session: Session[ManagedStatus], client: MLCommons, intention: Intention
@@ -164,10 +195,12 @@ class Creation:
         return Found(tuple((_created_time(hit), hit.id) for hit in hits))
 
     async def _refused(self, session: Session[ManagedStatus], error: MLError, role: Role) -> Outcome:
-        self.forget(session.snapshot.uid)
+        uid = session.snapshot.uid
+        self._memory[uid] = CreateMemory(pending=session.status.pending, void=True)
         fact = refusal.fact(error, doing=f"create the {KINDS[role]}")
         passed = _passed(role) if fact.type is ConditionType.SYNCED else ()
         await session.record(*passed, fact, pending=None)
+        self.forget(uid)
         return refusal.outcome(error)
 
     def _fresh(self, uid: str, pending: Pending | None) -> None:

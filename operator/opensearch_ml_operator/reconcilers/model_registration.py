@@ -7,7 +7,7 @@ from typing import Any
 from ..constants import ConditionType, Reason
 from ..models.model import RemoteModelSpec, RemoteModelStatus
 from . import model_body, model_status
-from .conditions import false, true
+from .conditions import Fact, false, true
 from .create import Role
 from .creation import Created, Creation
 from .model_references import Resolved
@@ -52,6 +52,11 @@ class Registration:
     async def register(self, session: Session[RemoteModelStatus], target: Target) -> Outcome | None:
         """Register, and record id and task with the intent of the deployment; None when that is done."""
         key, resolved = session.snapshot.key, target.resolved
+        if session.status.pending is None:
+            missing = await _missing(target)
+            if missing is not None:
+                await session.record(missing)
+                return Outcome(retry=True)
         if not resolved.registers.try_enter(key, target.body["model_group_id"]):
             return Outcome(requeue_after=PARKED)
         try:
@@ -62,7 +67,6 @@ class Registration:
                 revision=model_body.REVISION,
                 hash_=target.spec_hash,
                 post=lambda: resolved.client.register_model(model_body.register_body(target.body)),
-                delete=resolved.client.delete_model,
             )
         finally:
             resolved.registers.leave(key)
@@ -82,7 +86,6 @@ class Registration:
             revision=model_body.REVISION,
             hash_=digest(body),
             post=lambda: resolved.client.create_group(body),
-            delete=resolved.client.delete_group,
         )
         if isinstance(created, Outcome):
             return created
@@ -126,3 +129,20 @@ class Registration:
             self._creation.forget(session.snapshot.uid)
         else:
             await self._creation.intend_role(session, Role.DEPLOY, *facts, **changes)
+
+
+async def _missing(target: Target) -> Fact | None:
+    """Return what is named by a raw id and does not exist.
+
+    The server answers that with anything between a refusal and an error that may mean everything.
+    """
+    spec, client = target.spec, target.resolved.client
+    if spec.connector_id is not None and await client.get_connector(spec.connector_id) is None:
+        words = f"Connector {spec.connector_id} does not exist in OpenSearch. Create it, or change the id."
+        return false(ConditionType.REFERENCES_RESOLVED, Reason.CONNECTOR_NOT_FOUND, words)
+    if spec.model_group_id is not None and await client.get_group(spec.model_group_id) is None:
+        words = (
+            f"Model group {spec.model_group_id} does not exist in OpenSearch. Create it, or change the id."
+        )
+        return false(ConditionType.REFERENCES_RESOLVED, Reason.MODEL_GROUP_NOT_FOUND, words)
+    return None
