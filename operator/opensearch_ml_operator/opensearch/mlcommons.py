@@ -136,7 +136,7 @@ class MLCommonsClient:
     async def search_marker(self, kind: str, marker: str) -> tuple[Hit, ...]:
         """Find the objects of `kind` whose description holds exactly this marker; at most 100.
 
-        Raises MLError AMBIGUOUS when there is none but another cluster than the one that is meant has said so.
+        Raises MLError AMBIGUOUS when there is none, but another cluster than the one meant has said so.
         """
         found = await searches.by_marker(self._transport, kind, marker)
         if not found:

@@ -179,6 +179,28 @@ async def test_a_404_that_is_not_the_servers_own_is_no_absence(operation: str) -
     assert unclear.value.code is MLCode.AMBIGUOUS
 
 
+@pytest.mark.parametrize(
+    "hostile", ["", ".", "..", "a/b", "a?b", "a%2fb", "_search", "_create", "a b", "x" * 513]
+)
+async def test_what_cannot_be_an_id_is_never_sent(hostile: str) -> None:
+    server = FakeMLCommons()
+    async with connected(server) as client:
+        for call in (client.get_model, client.delete_connector, client.deploy_model, client.loaded_nodes):
+            with pytest.raises(MLError) as refused:
+                await call(hostile)
+            assert refused.value.code is MLCode.REJECTED
+        assert server.count() == 0
+
+
+@pytest.mark.parametrize("id_", ["_KAoDKIBjXeGSooX_yJ-", "-qAoDKIBjXeGSooXrCLy", "__abcDKIBf-v5BZK9Q1xP"])
+async def test_odd_ids_of_the_server_are_sent_as_they_are(id_: str) -> None:
+    server = FakeMLCommons(new_id=lambda: id_)
+    async with connected(server) as client:
+        assert await client.create_group({"name": "g"}) == id_
+        hit = await client.get_group(id_)
+        assert hit is not None
+
+
 async def test_an_answer_to_a_register_without_an_id_is_ambiguous() -> None:
     server = FakeMLCommons()
     async with connected(server) as client:

@@ -345,6 +345,17 @@ async def test_few_requests_are_in_flight_at_once() -> None:
     assert most == 3
 
 
+async def test_waiting_for_a_slot_is_not_counted_as_silence() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.15)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+
+    async with listening(handle) as url, transport(url, max_in_flight=1, read_timeout=0.4) as sent:
+        answers = await asyncio.gather(*(sent.call(Op.GET_INFO, "GET", "/") for _ in range(5)))
+    assert answers == [{}] * 5
+
+
 async def test_a_retired_transport_finishes_its_calls_and_then_takes_no_more() -> None:
     async with FakeMLCommons() as server, transport(server.url) as sent:
         hold = server.hold("get-info")
