@@ -124,7 +124,6 @@ class GroupReconciler:
                 revision=_REVISION,
                 hash_=digest(desired),
                 post=lambda: client.create_group(desired),
-                delete=client.delete_group,
             )
         finally:
             registers.leave(key)
