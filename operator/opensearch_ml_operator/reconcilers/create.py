@@ -57,6 +57,8 @@ class CreateMemory:
     last_search: float | None = None
     confirmed: bool = False
     """Whether two searches in a row after the quiet period were empty."""
+    void: bool = False
+    """Whether the server has refused it: nothing came of it, and the record of that is still to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ def resolve(
     if found is not None and found.objects:
         (_, kept), *surplus = sorted(found.objects)
         return Adopt(kept, tuple(id_ for _, id_ in surplus))
+    if memory.void:
+        return Absent()
     since = memory.unresolved_since if memory.unresolved_since is not None else monotonic
     left = max(0.0, since + intention.quiet_period - monotonic)
     if found is None:

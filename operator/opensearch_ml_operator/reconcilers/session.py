@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ..constants import ConditionType, Reason
+from ..errors import StatusConflictError
 from ..models.common import StatusBase
 from ..models.snapshot import ObjectKey, Snapshot
 from .conditions import Fact, build, find
@@ -82,10 +83,12 @@ class Session(Generic[StatusT_co]):
         age = (self.ports.now() - begun).total_seconds() if begun is not None else seconds
         return not -seconds < age < seconds
 
-    async def record(self, *facts: Fact, **changes: Any) -> None:
+    async def record(self, *facts: Fact, strict: bool = False, **changes: Any) -> None:
         """Write the changed status fields and the conditions that follow from the facts, if anything differs.
 
-        `changes` are fields of the status model; None removes one. Raises the errors of StatusStore.write.
+        `changes` are fields of the status model; None removes one. What is recorded has happened: when the
+        object has changed meanwhile, but not its status, it is written to the newer version. An intent is
+        `strict`: nothing may have changed. Raises the errors of StatusStore.write.
         """
         before = self.status
         if facts:
@@ -100,9 +103,18 @@ class Session(Generic[StatusT_co]):
         if changed.to_body() == before.to_body() and self.snapshot.status:
             return
         wanted = changed.model_copy(update={"last_sync_time": self.now})
-        self.snapshot = await self.ports.store.write(self.snapshot, wanted.to_body())
+        self.snapshot = await self._write(wanted.to_body(), strict=strict)
         self.status = parse_status(self._status_model, self.snapshot.status)
         self._announce(before)
+
+    async def _write(self, body: Mapping[str, Any], *, strict: bool) -> Snapshot:
+        try:
+            return await self.ports.store.write(self.snapshot, body)
+        except StatusConflictError:
+            now = None if strict else await self.ports.store.read(self.snapshot.key)
+            if now is None or now.uid != self.snapshot.uid or now.status != self.snapshot.status:
+                raise
+        return await self.ports.store.write(now, body)
 
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Post an Event about the object."""
