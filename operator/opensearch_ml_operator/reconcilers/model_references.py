@@ -13,6 +13,9 @@ from .ports import Gate, MLCommons
 from .references import CONNECTOR, GROUP, Unknown
 from .session import Ports
 
+_REMOTE = ("id", "pending", "ownedGroupID")
+"""Status fields that stand for something in OpenSearch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -34,9 +37,10 @@ class Resolved:
 
 
 def connection_name(ports: Ports, snapshot: Snapshot) -> str:
-    """Return the connection that the model was registered with, else the one its spec leads to."""
-    registered = snapshot.status.get("connection")
-    if isinstance(registered, str) and registered:
+    """Return the connection through which something was made or may still be, else the one its spec names."""
+    status = snapshot.status
+    registered = status.get("connection")
+    if isinstance(registered, str) and registered and any(status.get(field) for field in _REMOTE):
         return registered
     return _named(ports, snapshot)
 

@@ -67,6 +67,7 @@ class Registration:
                 revision=model_body.REVISION,
                 hash_=target.spec_hash,
                 post=lambda: resolved.client.register_model(model_body.register_body(target.body)),
+                with_intent={"connection": resolved.connection},
             )
         finally:
             resolved.registers.leave(key)
@@ -86,6 +87,7 @@ class Registration:
             revision=model_body.REVISION,
             hash_=digest(body),
             post=lambda: resolved.client.create_group(body),
+            with_intent={"connection": resolved.connection},
         )
         if isinstance(created, Outcome):
             return created
