@@ -179,7 +179,7 @@ class ModelReconciler:
         if state == model_plan.DEPLOY_FAILED and task is not None:
             document = await target.resolved.client.get_task(task.id)
             words = (document or {}).get("error")
-            error = f"The deployment failed: {words}"[:500] if words else None
+            error = self._ports.mask(f"The deployment failed: {words}")[:500] if words else None
         return Seen(
             state=state,
             planned=counts.planned,
@@ -188,7 +188,6 @@ class ModelReconciler:
             polls=watch.polls,
             difference=difference,
             task_error=error,
-            tried=task is not None,
         )
 
     def _intent(self, session: Session[RemoteModelStatus]) -> Intent | None:
@@ -213,12 +212,13 @@ class ModelReconciler:
         changes: dict[str, Any] = {"state": seen.state, "workers": model_status.workers(source)}
         if not look.slot:
             target.resolved.leave(session.snapshot.key)
-            self._creation.forget(session.snapshot.uid)
-            changes["pending"] = None
-            error = self._ports.mask(seen.task_error) if seen.task_error else None
             changes["tasks"] = model_status.finished(
-                session.status.tasks, now=session.now, state="FAILED", error=error
+                session.status.tasks, now=session.now, state="FAILED", error=seen.task_error
             )
+            if seen.state != model_plan.REGISTERED:
+                # There it shows that a deploy was sent: without it the next one would seem to be the first.
+                self._creation.forget(session.snapshot.uid)
+                changes["pending"] = None
         await session.record(*synced(), look.fact, **changes)
         return Outcome(requeue_after=look.after)
 

@@ -45,6 +45,7 @@ class Deployment:
             task_id = await client.deploy_model(model_id)
         except MLError as error:
             if error.code.effect_unknown:
+                self._creation.use(session)  # the server may take its time from the end of the wait on
                 return Outcome(requeue_after=1.0)
             target.resolved.leave(key)
             self._creation.forget(session.snapshot.uid)

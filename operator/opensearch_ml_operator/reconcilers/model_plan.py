@@ -43,8 +43,6 @@ class Seen:
     difference: Mapping[str, Any]
     task_error: str | None = None
     """The error of our last deploy's task, when the state is DEPLOY_FAILED and that is news."""
-    tried: bool = False
-    """Whether a deploy has been sent whose end was not seen: one that still shows no trace has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ def plan(  # noqa: PLR0911 - one return a state: the table is the function
             return _deploying(wanted, seen, budget)
         case "REGISTERED" if in_flight:
             return _poll(seen)
-        case "REGISTERED" if intent is None and not seen.tried:
+        case "REGISTERED" if intent is None:
             return IntendDeploy(healing=False, fact=_running())
         case "UNDEPLOYED" if wanted.rests and intent is None:
             return Rest(
