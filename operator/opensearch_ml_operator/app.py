@@ -32,7 +32,7 @@ from .handlers import build_registry
 from .health import Health
 from .kopf_settings import Login, build_settings
 from .kube.client import KubeClient
-from .kube.crds import missing_or_different
+from .kube.crds import missing_or_different, undiscovered
 from .kube.events import KubeEvents
 from .kube.ghosts import list_keys
 from .kube.leases import LeaderElection, Timing
@@ -146,20 +146,24 @@ async def run(settings: Settings, environ: Mapping[str, str], redactor: Redactor
                 metrics_port=settings.metrics_port,
             )
         )
-        await _unless_stopped(_crds_fit(operator), stopping)
+        await _unless_stopped(_crds_fit(settings, operator), stopping)
         if settings.leader_election:
             await _lead(settings, operator, environ, stopping)
         else:
             await serve(settings, operator, environ, stopping)
 
 
-async def _crds_fit(operator: Operator) -> None:
-    """Wait until the cluster's CRDs are those of this release; say what is wrong with them."""
+async def _crds_fit(settings: Settings, operator: Operator) -> None:
+    """Wait until the cluster's CRDs are those of this release; say what is wrong with them.
+
+    An operator of single namespaces has no right to read CRDs: it only sees whether they are served.
+    """
     hashes = {kind.plural: schema_hash(kind.kind) for kind in KINDS}
     said: list[str] = []
     while True:
         try:
-            problems = await missing_or_different(operator.kube, hashes)
+            look = undiscovered if settings.namespaces else missing_or_different
+            problems = await look(operator.kube, hashes)
         except OperatorError as error:
             problems = [f"The CRDs cannot be checked: {error}"]
         operator.health.obstacle("crds", "\n".join(problems) or None)

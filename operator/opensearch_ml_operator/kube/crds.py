@@ -21,10 +21,14 @@ async def missing_or_different(client: KubeClient, hashes: Mapping[str, str]) ->
         body = await client.read(Target(CRDS, name=f"{plural}.{GROUP}"))
         if problem := _problem(body, wanted):
             problems.append(f"CRD {plural}.{GROUP} {problem}")
-    return problems or await _undiscovered(client, hashes)
+    return problems or await undiscovered(client, hashes)
 
 
-async def _undiscovered(client: KubeClient, plurals: Iterable[str]) -> list[str]:
+async def undiscovered(client: KubeClient, plurals: Iterable[str]) -> list[str]:
+    """Return a sentence for each kind that discovery does not know; every account may ask that.
+
+    Raises KubernetesUnavailableError, also when none of our kinds is served at all.
+    """
     discovery = await client.read(Target(DISCOVERY)) or {}
     served = {resource["name"] for resource in discovery.get("resources") or ()}
     return [
