@@ -205,7 +205,7 @@ class MemoryOpenSearch:
         return self._get("get_connector", "connector", connector_id)
 
     async def delete_connector(self, connector_id: str) -> None:
-        self._delete("delete_connector", "connector", connector_id)
+        self._delete("delete_connector", "connector", connector_id, users="connector_id")
 
     async def create_group(self, body: Mapping[str, Any]) -> str:
         shown = {"access" if key == "access_mode" else key: value for key, value in body.items()}
@@ -219,7 +219,7 @@ class MemoryOpenSearch:
         self._update("update_group", "group", group_id, shown)
 
     async def delete_group(self, group_id: str) -> None:
-        self._delete("delete_group", "group", group_id)
+        self._delete("delete_group", "group", group_id, users="model_group_id")
 
     async def register_model(self, body: Mapping[str, Any]) -> Registered:
         shown = {**body, "model_state": "REGISTERED", "model_version": "1"}
@@ -229,9 +229,14 @@ class MemoryOpenSearch:
         return self._get("get_model", "model", model_id)
 
     async def update_model(self, model_id: str, body: Mapping[str, Any]) -> None:
+        if self.docs["model"][model_id]["model_state"] == "DEPLOYING":
+            self.fail("update_model", MLCode.BUSY)
         self._update("update_model", "model", model_id, body)
 
     async def delete_model(self, model_id: str) -> None:
+        state = self.docs["model"].get(model_id, {}).get("model_state")
+        if state in {"DEPLOYING", "DEPLOYED", "PARTIALLY_DEPLOYED"}:
+            self.fail("delete_model", MLCode.BUSY)
         self._delete("delete_model", "model", model_id)
 
     async def deploy_model(self, model_id: str) -> str:
@@ -297,7 +302,10 @@ class MemoryOpenSearch:
             self.docs[kind][object_id] |= body
         _end(failure)
 
-    def _delete(self, call: str, kind: str, object_id: str) -> None:
+    def _delete(self, call: str, kind: str, object_id: str, *, users: str = "") -> None:
+        models = tuple(id_ for id_, doc in self.docs["model"].items() if doc.get(users) == object_id)
+        if models:
+            self.fail(call, MLCode.IN_USE, error={"ids": models})
         failure = self._begin(call)
         if failure is None or failure.carried_out:
             self.docs[kind].pop(object_id, None)

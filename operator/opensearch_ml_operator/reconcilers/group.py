@@ -21,6 +21,8 @@ from .references import Connected
 from .session import Ports, Session
 
 _REVISION = 1
+_ACCESS = ("access_mode", "backend_roles", "add_all_backend_roles")
+"""Fields that the server refuses one without the other."""
 
 
 def desired_body(snapshot: Snapshot, spec: MLModelGroupSpec) -> dict[str, Any]:
@@ -45,10 +47,9 @@ def difference(desired: Mapping[str, Any], observed: Mapping[str, Any], *, chang
     }
     body = {key: value for key, value in desired.items() if key in shown and shown[key] != value}
     roles = desired.get("backend_roles")
-    if roles is not None and set(roles) != set(observed.get("backend_roles") or ()):
-        body |= {"access_mode": desired["access_mode"], "backend_roles": roles}
-    if changed and "add_all_backend_roles" in desired:
-        body |= {"access_mode": desired["access_mode"], "add_all_backend_roles": True}
+    differ = roles is not None and set(roles) != set(observed.get("backend_roles") or ())
+    if "access_mode" in body or differ or (changed and "add_all_backend_roles" in desired):
+        body |= {key: desired[key] for key in _ACCESS if key in desired}
     return body
 
 
