@@ -136,7 +136,7 @@ class ConnectorReconciler:
     async def _create(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
         """Create the next revision and record it at once; the one before it becomes a previous one."""
         status = session.status
-        if len(status.previous) >= _MOST_PREVIOUS and status.pending is None:
+        if status.id is not None and len(status.previous) >= _MOST_PREVIOUS and status.pending is None:
             return await self._too_many(session, wanted)
         revision = status.pending.revision if status.pending else status.revision + 1
         body = connector_body.create_body(
@@ -248,9 +248,12 @@ class ConnectorReconciler:
             words = f"{names} is changed back every time. Find out who or what does it."
             await session.record(false(ConditionType.SYNCED, Reason.DRIFT_LOOP, words))
             return Outcome(requeue_after=managed.NET)
-        self._corrections.add(uid, names)
         session.event("DriftCorrected", f"Somebody changed {names}; making a new revision.")
-        return await self._create(session, wanted)
+        revision = session.status.revision
+        outcome = await self._create(session, wanted)
+        if session.status.revision > revision:
+            self._corrections.add(uid, names)
+        return outcome
 
     async def _drop_previous(
         self, session: Session[MLConnectorStatus], wanted: _Wanted
