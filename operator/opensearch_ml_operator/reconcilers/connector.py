@@ -30,7 +30,7 @@ from .session import Ports, Session
 _MOST_PREVIOUS = 15
 """Revisions that are kept at once; more are not made, because status could not name them."""
 _HYPHEN_TRIES = 5
-"""Ids made close in time share most of their characters; when the hyphen is in those, no try helps."""
+"""A bound only: more than two tries are rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +183,11 @@ class ConnectorReconciler:
         """Create, and again when the new id has a hyphen in it.
 
         The server's own "who uses this connector" splits ids at hyphens and then takes strangers for users
-        (18 of 588 ids on 2.19). Nobody knows the new id yet, so it can be given back.
+        (18 of 588 ids on 2.19). Nobody knows the new id yet, so it can be given back. But part of an id
+        is the node's: when the hyphen comes back at the same place, all ids of that node have it: it stays.
         """
         reason = Reason.SWAPPING if session.status.id else Reason.CREATING
+        last = -1
         for left in reversed(range(_HYPHEN_TRIES)):
             created = await self._creation.run(
                 session,
@@ -196,8 +198,9 @@ class ConnectorReconciler:
                 post=lambda: client.create_connector(body),
                 reason=reason,
             )
-            if isinstance(created, Outcome) or "-" not in created.id or not left:
+            if isinstance(created, Outcome) or created.id.find("-") in {-1, last} or not left:
                 return created
+            last = created.id.find("-")
             try:
                 await client.delete_connector(created.id)
             except MLError as error:
