@@ -9,10 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-import unicodedata
 from collections.abc import Mapping
-from typing import Any, Final
-from urllib.parse import unquote
+from typing import Any, Final, TypeAlias
 
 from ..constants import ConditionType, Reason
 from .conditions import Fact, false
@@ -22,22 +20,35 @@ _PLACEHOLDER: Final = re.compile(r"\$\{parameters\.([^}:]+)(?::-[^}]*)?\}")
 _HEAD: Final = re.compile(r"^(?:\$\{[^}]*\}|[^/?#]|(?<=:)/|(?<=:/)/)*")
 """Everything before the path: scheme, `://` and authority, placeholders included."""
 _FIXED: Final = re.compile(
-    r"^https?://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#\\@\s:\[\]$]+)(:[0-9]{1,5})?(?=[/?#]|$)"
+    r"^https?://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(?=[/?#]|\Z)"
 )
 _LONGEST: Final = 4096
 _ROUNDS: Final = 8
 
-# The metadata service of AWS by IPv6 is not link-local but unique local.
-_METADATA: Final = ipaddress.ip_address("fd00:ec2::254")
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_METADATA: Final = frozenset(
+    map(
+        ipaddress.ip_address,
+        (
+            "fd00:ec2::254",  # AWS
+            "fd20:ce::254",  # Google Cloud
+            "100.100.100.200",  # Alibaba Cloud
+            "168.63.129.16",  # Azure
+            "192.0.0.192",  # Oracle Cloud
+        ),
+    )
+)
+"""Metadata services that are not link-local; two of them are public addresses."""
+_TRANSLATED: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
+"""IPv6 addresses that stand for the IPv4 address in their last four bytes (RFC 6052, RFC 4291)."""
 
 
 def fix_host(url: str, parameters: Mapping[str, Any]) -> str | Fact:
     """Return the URL with scheme, host and port filled in from the parameters; the path keeps placeholders.
 
-    What does not become a plain `http(s)://host[:port]` is refused: user names, backslashes, blanks and
-    whatever else different parsers read differently.
+    What does not become a plain `http(s)://host[:port]` is refused: user names, backslashes, blanks, letters
+    outside of ASCII, percent signs, and whatever else different parsers read differently.
     """
     for _ in range(_ROUNDS):
         match = _HEAD.match(url)
@@ -49,6 +60,8 @@ def fix_host(url: str, parameters: Mapping[str, Any]) -> str | Fact:
         for name in _PLACEHOLDER.findall(head):
             if name not in parameters:
                 return _refused(f"spec.parameters has no {name!r}")
+        if any(len(stringify(parameters[name])) > _LONGEST for name in set(_PLACEHOLDER.findall(head))):
+            return _refused(f"a parameter in it is longer than {_LONGEST} characters")
         filled = _PLACEHOLDER.sub(lambda m: stringify(parameters[m.group(1)]), head)
         url = filled + url[len(head) :]
         if len(url) > _LONGEST:
@@ -67,7 +80,7 @@ def refuse_address(url: str, *, private_allowed: bool) -> Fact | None:
     address = _literal(host)
     if address is None:
         return None
-    if address.is_link_local or address == _METADATA:
+    if address.is_link_local or address in _METADATA:
         words = f"{host} is the address of a metadata service or link-local; those are never called."
         return false(ConditionType.SYNCED, Reason.PRIVATE_ADDRESS, words, stalled=True)
     if private_allowed or address.is_global:
@@ -82,7 +95,7 @@ def refuse_address(url: str, *, private_allowed: bool) -> Fact | None:
 
 def _literal(host: str) -> Address | None:
     """Return the address that a host stands for without DNS, in all the forms that resolvers accept."""
-    plain = unicodedata.normalize("NFKC", unquote(host)).strip("[]").rstrip(".").lower()
+    plain = host.strip("[]").rstrip(".").lower()
     if plain == "localhost" or plain.endswith(".localhost"):
         return ipaddress.ip_address("127.0.0.1")
     try:
@@ -92,8 +105,11 @@ def _literal(host: str) -> Address | None:
             address = ipaddress.ip_address(socket.inet_aton(plain))  # 2130706433, 0x7f.1, 0177.0.0.1
         except (OSError, ValueError):
             return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    if not isinstance(address, ipaddress.IPv6Address):
+        return address
+    if any(address in network for network in _TRANSLATED) and int(address) > 1:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _refused(why: str) -> Fact:
