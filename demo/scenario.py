@@ -95,7 +95,7 @@ class Scenario:
             patch = json.dumps({"stringData": {"key": new}})
             self.kubectl.run("patch", KEY_SECRET, "--patch", patch)
             step.detail(
-                f"$ kubectl annotate {CONNECTOR} {RECONCILE_ANNOTATION}=…: look at it now, not at the next resync"
+                f"$ kubectl annotate {CONNECTOR} {RECONCILE_ANNOTATION}=…: not only at the next resync"
             )
             now = self.kubectl.get(KEY_SECRET)["metadata"]["resourceVersion"]
             self.kubectl.run("annotate", "--overwrite", CONNECTOR, f"{RECONCILE_ANNOTATION}={now}")
@@ -135,7 +135,7 @@ class Scenario:
             )
             with self.node.client() as administrator:
                 left = take_inventory(administrator) - self.before
-            step.detail(f"found in OpenSearch by its administrator: {left}")
+            step.detail(f"left in OpenSearch, as its administrator sees it: {left}")
             if not left.is_empty:
                 raise NotSeenError("OpenSearch to be as empty as before")
             step.seen = "gone from Kubernetes, and nothing left in OpenSearch"
