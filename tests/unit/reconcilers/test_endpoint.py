@@ -116,7 +116,30 @@ def test_no_spec_makes_the_operator_work_long(url: str, parameters: dict[str, An
 
 
 PIECES = st.sampled_from(
-    ["https://", "http:", "/", "//", "\\", "@", "a.example", "${parameters.a}", "${parameters.b}", "${credential.k}", "${parameters.", "}", "$", "{", ":", "?", "#", "443", "%2f", "\n", " ", "."]
+    [
+        "https://",
+        "http:",
+        "/",
+        "//",
+        "\\",
+        "@",
+        "a.example",
+        "${parameters.a}",
+        "${parameters.b}",
+        "${credential.k}",
+        "${parameters.",
+        "}",
+        "$",
+        "{",
+        ":",
+        "?",
+        "#",
+        "443",
+        "%2f",
+        "\n",
+        " ",
+        ".",
+    ]
 )
 TEXTS = st.lists(PIECES, max_size=7).map("".join)
 
