@@ -76,7 +76,7 @@ class ConnectionReconciler:
         if isinstance(spec, Fact):
             await session.record(spec)
             return Outcome()
-        was_available = self._ports.pool.available(key)
+        before = self._offers(key)
         checked = await self._look(session.snapshot, spec, deleting=deleting)
         self._ports.pool.report(
             key,
@@ -100,11 +100,15 @@ class ConnectionReconciler:
                 capabilities=list(checked.info.capabilities),
                 used_by=used_by,
             )
-        if was_available != self._ports.pool.available(key):
+        if before != self._offers(key):
             self._wake(key)
         interval = seconds(spec.health_interval)
         away = checked.fact.reason is Reason.UNREACHABLE
         return Outcome(requeue_after=min(interval, _AWAY_INTERVAL) if away else interval)
+
+    def _offers(self, key: ObjectKey) -> tuple[bool, bool]:
+        """Return what others wait for: the connection itself, and leave to call private addresses."""
+        return self._ports.pool.available(key), self._ports.pool.private_addresses_allowed(key)
 
     def _wake(self, key: ObjectKey) -> None:
         """Wake everyone who needs the connection; a model may need it through its connector alone."""
