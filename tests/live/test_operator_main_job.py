@@ -1,0 +1,83 @@
+"""The main job on both releases: one apply, a model that answers, and no more traffic than is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from stack import versions
+from stack.operator_process import OperatorProcess
+from support.live_kube import OURS
+from support.live_metrics import is_idle, kubernetes_writes, opensearch_requests
+from support.live_sets import KEY
+from support.live_stage import Stage
+from support.live_waiting import until
+
+MODEL_WRITES, OTHER_WRITES = 5, 3
+"""Writes of one object until it is Ready, with the finalizer."""
+SET_REQUESTS = 9
+HYPHEN_REQUESTS = 3
+"""A connector whose id has a hyphen is deleted and made again: the DELETE, its proof and another POST."""
+SETS, READS = 8, 9
+"""Objects of three kinds, and the requests that read all of them."""
+
+both = pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
+
+
+@both
+def test_one_apply_is_enough(stage: Stage, operator: OperatorProcess) -> None:
+    stage.connect()
+    before = opensearch_requests(operator, stage.kube.namespace)
+    marks = {kind: stage.kube.mark(kind) for kind in OURS}
+    stage.kube.apply_at_once(*reversed(stage.sets.one_set("first")))
+    model_id = stage.ready("first")
+
+    writes = {kind: stage.kube.changes(kind, since)["first"] for kind, since in marks.items()}
+    assert 0 < writes["RemoteModel"] <= MODEL_WRITES, writes
+    assert 0 < writes["MLConnector"] <= OTHER_WRITES, writes
+    assert 0 < writes["MLModelGroup"] <= OTHER_WRITES, writes
+
+    requests = opensearch_requests(operator, stage.kube.namespace) - before
+    again = requests["create-connector"] - 1
+    assert requests.total() <= SET_REQUESTS + HYPHEN_REQUESTS * again, requests
+
+    model = stage.kube.get("RemoteModel", "first")["status"]
+    tasks = {task["type"]: stage.remote.get("tasks", task["id"]) for task in model["tasks"]}
+    assert {name: task and (task["task_type"], task["model_id"]) for name, task in tasks.items()} == {
+        "Register": ("REGISTER_MODEL", model_id),
+        "Deploy": ("DEPLOY_MODEL", model_id),
+    }
+    connector = stage.kube.get("MLConnector", "first")["status"]["id"]
+    group = stage.kube.get("MLModelGroup", "first")["status"]["id"]
+    there = stage.remote.get("models", model_id)
+    assert there is not None
+    assert (there["model_state"], there["connector_id"], there["model_group_id"]) == (
+        "DEPLOYED",
+        connector,
+        group,
+    )
+    assert stage.left() == {"models": 1, "connectors": 1, "model_groups": 1}
+
+    stage.model_server.forget_requests()
+    assert stage.remote.predict(model_id).status_code == 200
+    (call,) = stage.model_server.requests()
+    assert call.headers["Authorization"] == f"Bearer {KEY}"
+
+
+@both
+def test_a_restart_writes_nothing_and_reads_in_batches(stage: Stage, operator: OperatorProcess) -> None:
+    stage.connect()
+    names = [f"set-{number}" for number in range(SETS)]
+    stage.kube.apply_at_once(*(document for name in names for document in stage.sets.one_set(name)))
+    for name in names:
+        stage.ready(name)
+    before = stage.kube.versions()
+
+    operator.restart()
+    searches = {"search-models", "search-connectors", "search-groups"}
+    until(lambda: searches <= set(opensearch_requests(operator, stage.kube.namespace)) and is_idle(operator))
+    requests = opensearch_requests(operator, stage.kube.namespace)
+    # Who is first reads alone, by a GET; who comes meanwhile is part of one search, who is late of the next.
+    assert set(requests) <= searches | {"get-model", "get-connector", "get-group"}
+    assert requests.total() <= READS, requests
+    assert stage.kube.versions() == before
+    assert kubernetes_writes(operator).total() == 0
