@@ -106,9 +106,13 @@ class ConnectionReconciler:
         away = checked.fact.reason is Reason.UNREACHABLE
         return Outcome(requeue_after=min(interval, _AWAY_INTERVAL) if away else interval)
 
-    def _offers(self, key: ObjectKey) -> tuple[bool, bool]:
-        """Return what others wait for: the connection itself, and leave to call private addresses."""
-        return self._ports.pool.available(key), self._ports.pool.private_addresses_allowed(key)
+    def _offers(self, key: ObjectKey) -> tuple[MLCommons | None, bool, bool]:
+        """Return what others wait for: a usable client, and leave to call private addresses.
+
+        New settings make a new client, and who asks before its first look is over waits to be woken.
+        """
+        pool = self._ports.pool
+        return pool.client(key), pool.available(key), pool.private_addresses_allowed(key)
 
     def _wake(self, key: ObjectKey) -> None:
         """Wake everyone who needs the connection; a model may need it through its connector alone."""
