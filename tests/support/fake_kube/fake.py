@@ -7,7 +7,8 @@ import dataclasses
 import json
 import ssl
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,11 +28,20 @@ DEFAULT = "default"
 
 
 class FakeKube:
-    """An API server on loopback for the length of a context. What is done to it here is not counted."""
+    """An API server on loopback for the length of a context. What is done to it here is not counted.
 
-    def __init__(self, *, bookmark_seconds: float = 1.0, tls: ssl.SSLContext | None = None) -> None:
+    `now` is what it takes the times of objects from.
+    """
+
+    def __init__(
+        self,
+        *,
+        bookmark_seconds: float = 1.0,
+        tls: ssl.SSLContext | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._tls = tls
-        self._store = Store()
+        self._store = Store(now)
         self._watches = Watches(self._store, bookmark_seconds)
         self._server = Server(self._store, self._watches)
         application = web.Application(client_max_size=2**24)
@@ -157,6 +167,18 @@ class FakeKube:
     def heal(self) -> None:
         """Forget all faults."""
         self._server.faults.clear()
+
+    def intercept(
+        self,
+        *,
+        before: Callable[[Call], Awaitable[None]] | None = None,
+        after: Callable[[Call], Awaitable[None]] | None = None,
+    ) -> None:
+        """Let coroutine functions see each request before, or after, it is carried out.
+
+        A ConnectionError from them cuts the connection. Watches have no end, so only their beginning is seen.
+        """
+        self._server.before, self._server.after = before, after
 
     def accept_tokens(self, tokens: Collection[str] | None) -> None:
         """Refuse everybody else with 401; None lets everybody in."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from aiohttp import web
@@ -36,6 +36,8 @@ class Server:
         self.faults = Faults()
         self.calls: list[Call] = []
         self.tokens: Collection[str] | None = None
+        self.before: Callable[[Call], Awaitable[None]] | None = None
+        self.after: Callable[[Call], Awaitable[None]] | None = None
         self.away = False
         self._store = store
         self._watches = watches
@@ -58,18 +60,26 @@ class Server:
         self.calls.append(call)
         return await self._answer(request, call, self.faults.take(call) or Fault())
 
-    async def _answer(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
+    async def _answer(  # noqa: PLR0911 - one return an outcome
+        self, request: web.Request, call: Call, fault: Fault
+    ) -> web.StreamResponse:
         await asyncio.sleep(fault.delay)
         if fault.cut == "before" or self.away:
             return _cut(request)
         if fault.status is not None:
             return _injected(fault)
         try:
+            if self.before is not None:
+                await self.before(call)
             if call.counted.verb == "watch":
                 return await self._watches.serve(request, call)
             document = self._act(call, await request.read(), request.headers)
+            if self.after is not None:
+                await self.after(call)
         except RefusedError as error:
             return _refuse(error)
+        except ConnectionError:
+            return _cut(request)
         if fault.cut == "after":
             return _cut(request)
         return web.json_response(document, status=201 if call.counted.verb == "create" else 200)

@@ -8,7 +8,7 @@ import copy
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -43,8 +43,9 @@ class Change:
 class Store:
     """All objects. Bodies are replaced, never changed, so that pages and histories stay as they were."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         self.version = 1
+        self._now = now
         self._objects: dict[tuple[str, str, str], Body] = {}
         self._history: list[Change] = []
         self._oldest = 0
@@ -71,7 +72,7 @@ class Store:
         metadata |= {
             "uid": str(uuid.uuid4()),
             "generation": 1,
-            "creationTimestamp": _timestamp(),
+            "creationTimestamp": self._timestamp(),
             **({"namespace": namespace} if resource.namespaced else {}),
         }
         metadata.pop("deletionTimestamp", None)
@@ -106,7 +107,7 @@ class Store:
             return self._remove(resource, old)
         if old["metadata"].get("deletionTimestamp"):
             return old
-        metadata = {"deletionTimestamp": _timestamp(), "deletionGracePeriodSeconds": 0}
+        metadata = {"deletionTimestamp": self._timestamp(), "deletionGracePeriodSeconds": 0}
         metadata["generation"] = old["metadata"]["generation"] + 1
         return self._put(resource, "MODIFIED", {**old, "metadata": {**old["metadata"], **metadata}})
 
@@ -158,6 +159,9 @@ class Store:
         body = {**body, "metadata": {**metadata, "resourceVersion": str(self.version)}}
         self._announce(Change(self.version, resource, "DELETED", body))
         return body
+
+    def _timestamp(self) -> str:
+        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _announce(self, change: Change) -> None:
         self._history.append(change)
@@ -228,7 +232,3 @@ def _check_metadata(old: Body, new: Body) -> None:
 
 def _content(body: Body) -> Body:
     return {key: value for key, value in body.items() if key not in {"metadata", "status"}}
-
-
-def _timestamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

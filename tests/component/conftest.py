@@ -1,0 +1,35 @@
+"""The scene of the component tests."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from support.scene import Scene, scene
+
+
+class Stage(Protocol):
+    """Sets a scene other than the usual one; it ends with the test."""
+
+    async def __call__(self, **how: Any) -> Scene: ...
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def enter(**how: Any) -> Scene:
+            return await stack.enter_async_context(scene(tmp_path, **how))
+
+        yield enter
+
+
+@pytest.fixture
+async def world(stage: Stage) -> Scene:
+    """Set the usual scene: OpenSearch 3.6 without Security, the operator running, nothing in it."""
+    return await stage()
