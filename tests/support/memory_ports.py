@@ -57,6 +57,9 @@ class MemoryStore:
     async def read(self, key: ObjectKey) -> Snapshot | None:
         return self.objects.get(key)
 
+    async def read_all(self, kind: str, namespace: str) -> None:
+        """Do nothing: the catalog of these ports knows all objects from the beginning."""
+
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
         failure, landed = self.failures.popleft() if self.failures else (None, True)
         if failure is not None and not landed:
@@ -186,6 +189,11 @@ class MemoryOpenSearch:
         self.deployed_state: deque[str] = deque()
         """The states that the next deploys lead to; DEPLOYED when nothing is said."""
 
+        self.predictions: list[tuple[str, dict[str, Any]]] = []
+        """Which model was called, and with what."""
+        self.answers: deque[dict[str, Any]] = deque()
+        """Answers to the next predictions; an embedding when there are none."""
+
     def fail(self, call: str, code: MLCode, **how: Any) -> None:
         """Answer the next such call with an error."""
         self.failures[call].append(Failure(MLError(code, f"{call} failed", **how.pop("error", {})), **how))
@@ -257,6 +265,14 @@ class MemoryOpenSearch:
         _end(self._begin("loaded_nodes"))
         return int(self.docs["model"][model_id]["model_state"] == "DEPLOYED")
 
+    async def predict(self, model_id: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        failure = self._begin("predict")
+        self.predictions.append((model_id, dict(request)))
+        if self.docs["model"][model_id]["model_state"] != "DEPLOYED":
+            self.show("model", model_id, model_state="DEPLOYED")
+        _end(failure)
+        return self.answers.popleft() if self.answers else embedding(4)
+
     async def get_task(self, task_id: str) -> Mapping[str, Any] | None:
         _end(self._begin("get_task"))
         return self.tasks.get(task_id)
@@ -321,6 +337,12 @@ class MemoryOpenSearch:
         failure = self.failures[call].popleft() if self.failures[call] else None
         self._clock.seconds += failure.takes if failure is not None else 0.0
         return failure
+
+
+def embedding(length: int) -> dict[str, Any]:
+    """Return an answer of ML Commons that holds one vector."""
+    output = {"name": "sentence_embedding", "data_type": "FLOAT32", "data": [0.5] * length}
+    return {"inference_results": [{"output": [output], "status_code": 200}]}
 
 
 def _end(failure: Failure | None) -> None:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..models.snapshot import ObjectKey, Snapshot
-from ..reconcilers.ports import StatusStore
+
+
+class Store(Protocol):
+    """What the engine needs of the API server."""
+
+    async def read(self, key: ObjectKey) -> Snapshot | None:
+        """Read the object live; None when it does not exist."""
+
+    async def read_all(self, kind: str, namespace: str) -> tuple[Snapshot, ...]:
+        """Read all objects of a kind in a namespace live."""
+
+    async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
+        """Write by compare-and-set."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadYourWrites:
     """A StatusStore that tells the engine of every answer; the next run decides by the newest version."""
 
-    store: StatusStore
+    store: Store
     learn: Callable[[Snapshot], None]
 
     async def read(self, key: ObjectKey) -> Snapshot | None:
@@ -23,6 +35,11 @@ class ReadYourWrites:
         if snapshot is not None:
             self.learn(snapshot)
         return snapshot
+
+    async def read_all(self, kind: str, namespace: str) -> None:
+        """Read all objects of a kind in a namespace live, and tell the engine of each."""
+        for snapshot in await self.store.read_all(kind, namespace):
+            self.learn(snapshot)
 
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
         """Write by compare-and-set, as the store does."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..errors import StatusConflictError
 from ..models.snapshot import ObjectKey, Snapshot
 from .client import MERGE_PATCH, KubeClient
 from .targets import Target, ours
+
+_PAGE: Final = 500
 
 
 class KubeStatusStore:
@@ -25,6 +27,23 @@ class KubeStatusStore:
         """
         body = await self._client.read(self._target(key))
         return None if body is None else Snapshot.parse(key.kind, body)
+
+    async def read_all(self, kind: str, namespace: str) -> tuple[Snapshot, ...]:
+        """Read all objects of a kind in a namespace live.
+
+        Raises KubernetesUnavailableError, KubernetesForbiddenError.
+        """
+        found: list[Snapshot] = []
+        query = {"limit": str(_PAGE)}
+        while True:
+            page = await self._client.request(
+                "GET", Target(ours(self._plurals[kind]), namespace), query=query
+            )
+            found += (Snapshot.parse(kind, body) for body in page["items"])
+            following = page["metadata"].get("continue")
+            if not following:
+                return tuple(found)
+            query["continue"] = following
 
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
         """Replace the status if the object is still the one of the snapshot; no request if it is equal.

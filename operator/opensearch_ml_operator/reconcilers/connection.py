@@ -60,8 +60,11 @@ class ConnectionReconciler:
 
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Wait until nobody needs the connection; until then it goes on working."""
-        users = self._ports.catalog.dependents(snapshot.key)
-        if not users:
+        if not self._ports.catalog.dependents(snapshot.key):
+            # A process that has just started may not have heard of them yet, and they cannot go without us.
+            for kind in (references.CONNECTOR, references.MODEL, references.GROUP):
+                await self._ports.store.read_all(kind, snapshot.key.namespace)
+        if not self._ports.catalog.dependents(snapshot.key):
             await self._ports.pool.drop(snapshot.key)
             return Outcome(finalized=True)
         live = await managed.live(self._ports, snapshot)

@@ -177,6 +177,9 @@ class StatusStore(Protocol):
     async def read(self, key: ObjectKey) -> Snapshot | None:
         """Read the object live; None when it does not exist."""
 
+    async def read_all(self, kind: str, namespace: str) -> None:
+        """Read all objects of a kind in a namespace live, so that the catalog knows every one of them."""
+
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
         """Replace the status by compare-and-set on the snapshot's resourceVersion; no request if it is equal.
 
