@@ -89,7 +89,8 @@ class ConnectionReconciler:
         facts = [checked.fact]
         if deleting and session.waited(managed.LEAVING):
             facts.append(self._held(session.snapshot))
-        used_by = self._users(session.snapshot)
+        # While they all go, each that is gone would cost a write that nobody reads.
+        used_by = session.status.used_by if deleting else self._users(session.snapshot)
         if checked.info is None:
             await session.record(*facts, used_by=used_by)
         else:
