@@ -8,6 +8,7 @@ from typing import Any
 from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.model import RemoteModelStatus
+from ..models.snapshot import ObjectKey
 from . import model_plan, model_status, refusal
 from .conditions import Fact, false
 from .corrections import Corrections
@@ -17,6 +18,7 @@ from .model_target import Target, deploying, synced
 from .model_watch import Watches
 from .outcome import Outcome
 from .records import digest
+from .references import CONNECTOR
 from .session import Session
 
 
@@ -90,6 +92,10 @@ class Deployment:
             connector_id=target.body["connector_id"],
             model_group_id=target.body["model_group_id"],
         )
+        if new_connector is not None and target.spec.connector_ref is not None:
+            # The connector may have waited for us to let go of an earlier revision.
+            connector = target.spec.connector_ref.name
+            session.ports.wake(ObjectKey(CONNECTOR, session.snapshot.key.namespace, connector))
         return Outcome(requeue_after=0)
 
 
