@@ -108,7 +108,10 @@ class ModelReconciler:
         step = model_plan.plan(_wanted(target), seen, self._intent(session), budget)
         if isinstance(step, IntendDeploy):
             healed = {
-                "healing": model_status.attempted(session.status.healing, budget, now=self._ports.now())
+                "healing": model_status.attempted(session.status.healing, budget, now=self._ports.now()),
+                "tasks": model_status.finished(
+                    session.status.tasks, now=session.now, state="FAILED", error=seen.task_error
+                ),
             }
             await self._creation.intend_role(
                 session,
@@ -174,7 +177,7 @@ class ModelReconciler:
         state = str(source.get("model_state", ""))
         watch = self._watches.see(session.snapshot.uid, state)
         counts = model_status.workers(source)
-        task = model_status.running(session.status.tasks)
+        task = model_status.unexplained(session.status.tasks)
         error = None
         if state == model_plan.DEPLOY_FAILED and task is not None:
             document = await target.resolved.client.get_task(task.id)
@@ -210,6 +213,8 @@ class ModelReconciler:
         if look.slot and session.status.pending is not None:
             return Outcome(requeue_after=look.after)
         changes: dict[str, Any] = {"state": seen.state, "workers": model_status.workers(source)}
+        if session.asked:
+            changes["healing"] = None  # whoever asks grants a new budget, also for the looks after this
         if not look.slot:
             target.resolved.leave(session.snapshot.key)
             changes["tasks"] = model_status.finished(

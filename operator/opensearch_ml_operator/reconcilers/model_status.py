@@ -27,19 +27,19 @@ def started(
     return [*tasks, task][-KEPT_TASKS:]
 
 
-def running(tasks: Sequence[Task]) -> Task | None:
-    """Return the deploy task whose end has not been seen."""
-    return next(
-        (task for task in reversed(tasks) if task.type == "Deploy" and task.finished_at is None), None
-    )
+def unexplained(tasks: Sequence[Task]) -> Task | None:
+    """Return the last deploy task if it may have failed and its error is not known: that comes a bit late."""
+    last = next((task for task in reversed(tasks) if task.type == "Deploy"), None)
+    return last if last is not None and (last.finished_at is None or _lacks_error(last)) else None
 
 
 def finished(tasks: Sequence[Task], *, now: str, state: str, error: str | None = None) -> list[Task]:
     """Return the tasks with the unfinished ones ended: the model's state is a better witness than they."""
+    last = unexplained(tasks)
     return [
-        task
-        if task.finished_at is not None
-        else task.model_copy(update={"state": state, "finished_at": now, "error": error})
+        task.model_copy(update={"state": state, "finished_at": task.finished_at or now, "error": error})
+        if task.finished_at is None or (task is last and error is not None)
+        else task
         for task in tasks
     ]
 
@@ -76,6 +76,10 @@ def attempted(status: HealingStatus | None, spent: Budget, *, now: datetime) -> 
         window_start=begun,
         next_attempt_time=timestamp(now + timedelta(seconds=delay)),
     )
+
+
+def _lacks_error(task: Task) -> bool:
+    return task.state == "FAILED" and task.error is None
 
 
 def _count(value: Any) -> int:
