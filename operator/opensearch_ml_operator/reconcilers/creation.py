@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..constants import ConditionType, Reason
-from ..errors import MLError
+from ..errors import MLError, StatusConflictError
 from ..models.common import ManagedStatus, Pending
 from . import create, refusal
 from .conditions import Fact, false, find, true
@@ -55,7 +55,13 @@ class Creation:
     async def intend(
         self, session: Session[ManagedStatus], pending: Pending, *facts: Fact, **changes: object
     ) -> None:
-        """Write an intent, possibly together with the result of the effect before it."""
+        """Write an intent, possibly together with the result of the effect before it.
+
+        Raises StatusConflictError also for an object whose deletion has begun since the run did: another
+        process may have found already that there is nothing to delete.
+        """
+        if session.snapshot.deleting:
+            raise StatusConflictError(f"{session.snapshot.key} is being deleted")
         # Known before it is written: a write that landed but got no answer leaves an intent of ours, unsent.
         self._fresh(session.snapshot.uid, pending)
         await session.record(*facts, strict=True, pending=pending, **changes)
