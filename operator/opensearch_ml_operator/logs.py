@@ -34,6 +34,9 @@ _LOOKS_SECRET: Final = tuple(
 )
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _KOPF: Final = frozenset({"k8s_ref", "k8s_skip", "settings"})
+_PUBLIC_KEYS: Final = frozenset({"username", "ca.crt", "tls.crt"})
+"""Keys of Kubernetes' own kinds of Secrets that hold nothing secret. With `admin` masked as a user's name, a
+refusal would read «no permissions for [cluster:*****/...]»."""
 _CHATTY: Final = ("kopf", "httpx", "httpcore", "aiohttp", "asyncio", "kubernetes", "urllib3")
 
 
@@ -111,8 +114,9 @@ class _Watched:
 
     async def secret(self, namespace: str, name: str) -> SecretData | None:
         data = await self.source.secret(namespace, name)
-        for value in data.data.values() if data is not None else ():
-            self.redactor.learn(value)
+        for key, value in data.data.items() if data is not None else ():
+            if key not in _PUBLIC_KEYS:
+                self.redactor.learn(value)
         return data
 
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
@@ -200,6 +204,7 @@ def _forms(value: bytes) -> Iterable[str]:
         yield repr(part)[1:-1]
         yield repr(part.encode())[2:-1]
         yield quote(part, safe="")
+        yield from (part.encode().hex(), part.encode().hex().upper())
         yield from _in_base64(part.encode())
 
 
