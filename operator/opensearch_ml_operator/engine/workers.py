@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +29,8 @@ RESYNC_FROM: Final = 30.0
 """A run wanted earlier than this is a step of work under way: a resync interval is never shorter."""
 SPREAD: Final = 0.2
 """Objects that were reconciled together must not stay together for ever."""
+
+_PACKAGE: Final = "opensearch_ml_operator/"
 
 log = logging.getLogger(__name__)
 
@@ -207,7 +210,8 @@ class Workers:
         """Text and traceback of a foreign exception may hold anything, also secrets: only for debugging."""
         self._gate.passed()
         delay = self._queue.retry(key)
-        log.error("Reconcile broke off, next try in %.1f s: %s", delay, why, extra={"key": key})
+        where = _where(error)
+        log.error("Reconcile broke off, next try in %.1f s: %s%s", delay, why, where, extra={"key": key})
         log.debug("Where it broke off:", exc_info=error, extra={"key": key})
         return RunResult.TERMINAL_ERROR
 
@@ -216,3 +220,10 @@ def _is_being_cancelled() -> bool:
     """Whether a CancelledError is meant for this worker, rather than for something that it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _where(error: BaseException) -> str:
+    """Say where in our code it happened: file and line, which hold no data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if _PACKAGE in frame.filename]
+    return f" at {ours[-1].filename.rpartition(_PACKAGE)[2]}:{ours[-1].lineno}" if ours else ""

@@ -23,7 +23,7 @@ PAGE: Final = 500
 SETTLE_SECONDS: Final = 5.0
 """How long after an own write search is not trusted: 2.19 was seen to be late by 1.0 s at most."""
 
-_UNASKED: Final = 600.0
+_UNASKED: Final = 60.0
 """Age limit in seconds of an object that nobody has asked for yet."""
 
 Search: TypeAlias = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Hit]]]
