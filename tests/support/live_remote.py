@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from stack.opensearch_node import OpenSearch
+from support.live_waiting import until
 
 ML = "/_plugins/_ml"
 KINDS = ("models", "connectors", "model_groups")
@@ -25,11 +26,16 @@ class Remote:
 
     def find(self, kind: str, prefix: str) -> dict[str, dict[str, Any]]:
         """Return the objects whose names begin so, by id."""
-        answer = self.client.post(f"{ML}/{kind}/_search", json=EVERYTHING)
+        answer = until(lambda: self._search(kind), seconds=10)
         if answer.status_code == httpx.codes.NOT_FOUND:
             return {}
         hits = answer.raise_for_status().json()["hits"]["hits"]
         return {hit["_id"]: hit["_source"] for hit in hits if hit["_source"]["name"].startswith(prefix)}
+
+    def _search(self, kind: str) -> httpx.Response | None:
+        """Search; None while the index is being made, when it has no shard to answer yet."""
+        answer = self.client.post(f"{ML}/{kind}/_search", json=EVERYTHING)
+        return None if answer.is_server_error else answer
 
     def count(self, prefix: str) -> dict[str, int]:
         """Return how many objects of each kind there are."""

@@ -12,7 +12,7 @@ POLL_SECONDS = 0.1
 
 
 def until(
-    check: Callable[[], T],
+    check: Callable[[], T | None],
     *,
     seconds: float = 30.0,
     poll: float = POLL_SECONDS,
