@@ -1,0 +1,105 @@
+"""References followed: to what is there and may be used, or to a fact that says what is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from opensearch_ml_operator.constants import Reason
+from opensearch_ml_operator.models.snapshot import ObjectKey
+from opensearch_ml_operator.reconcilers import references
+from opensearch_ml_operator.reconcilers.conditions import Fact
+from opensearch_ml_operator.reconcilers.references import Connected, Unknown
+from support.memory_ports import NAMESPACE, Stage, ready
+
+MAIN = ObjectKey("OpenSearchConnection", NAMESPACE, "main")
+CONNECTOR = ObjectKey("MLConnector", NAMESPACE, "one")
+
+
+def connector_id(stage: Stage) -> str | Fact:
+    return references.remote_id(
+        stage.ports(), CONNECTOR, missing=Reason.CONNECTOR_NOT_FOUND, not_ready=Reason.CONNECTOR_NOT_READY
+    )
+
+
+def test_a_connection_that_works_gives_its_client() -> None:
+    stage = Stage()
+    cluster = stage.cluster()
+
+    assert references.connection(stage.ports(), MAIN) == Connected(MAIN, cluster)
+
+
+def test_a_connection_that_does_not_exist_is_named() -> None:
+    fact = references.connection(Stage().ports(), MAIN)
+
+    assert isinstance(fact, Fact)
+    assert fact.reason is Reason.CONNECTION_NOT_FOUND
+    assert "OpenSearchConnection main" in fact.message
+
+
+@pytest.mark.parametrize("status", [{}, ready()], ids=["new", "looked-at-by-another-process"])
+def test_a_connection_that_this_process_has_not_looked_at_is_unknown(status: dict[str, object]) -> None:
+    stage = Stage()
+    stage.add("OpenSearchConnection", "main", status=status)
+
+    assert references.connection(stage.ports(), MAIN) == Unknown()
+
+
+def test_a_connection_that_failed_its_check_says_why() -> None:
+    stage = Stage()
+    stage.add("OpenSearchConnection", "main", status=ready("False", "AuthenticationFailed"))
+
+    fact = references.connection(stage.ports(), MAIN)
+
+    assert isinstance(fact, Fact)
+    assert fact.reason is Reason.CONNECTION_NOT_READY
+    assert "AuthenticationFailed" in fact.message
+
+
+def test_a_call_that_did_not_get_through_closes_the_connection_for_all() -> None:
+    stage = Stage()
+    stage.cluster()
+    stage.pool.unavailable.add(MAIN)
+
+    fact = references.connection(stage.ports(), MAIN)
+
+    assert isinstance(fact, Fact)
+    assert fact.reason is Reason.CONNECTION_NOT_READY
+
+
+@pytest.mark.parametrize("deleting", [False, True], ids=["staying", "going"])
+@pytest.mark.parametrize("verdict", ["True", "False"])
+def test_what_has_an_id_can_be_used_whatever_else_is_wrong(verdict: str, *, deleting: bool) -> None:
+    stage = Stage()
+    stage.add("MLConnector", "one", status=ready(verdict, "Rejected", id="con1"), deleting=deleting)
+
+    assert connector_id(stage) == "con1"
+
+
+def test_what_does_not_exist_or_has_no_id_is_a_fact() -> None:
+    stage = Stage()
+    missing = connector_id(stage)
+    stage.add("MLConnector", "one")
+    new = connector_id(stage)
+    stage.add("MLConnector", "one", status=ready("False", "SecretNotFound"))
+    failing = connector_id(stage)
+    stage.add("MLConnector", "one", deleting=True)
+    going = connector_id(stage)
+
+    facts = [each for each in (missing, new, failing, going) if isinstance(each, Fact)]
+    assert [fact.reason for fact in facts] == [Reason.CONNECTOR_NOT_FOUND, *[Reason.CONNECTOR_NOT_READY] * 3]
+    assert "SecretNotFound" in facts[2].message
+    assert "deleted" in facts[3].message
+
+
+@pytest.mark.parametrize("spec", [{}, {"connectionRef": None}, {"connectionRef": {"name": 7}}])
+def test_a_name_that_is_none_is_empty(spec: dict[str, object]) -> None:
+    assert references.connection_name(Stage().add("MLConnector", "one", spec=spec)) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "m00"), (10, "m08, m09"), (12, "m09 and 2 more")], ids=["one", "ten", "twelve"]
+)
+def test_a_message_names_ten_objects_at_most(count: int, words: str) -> None:
+    keys = tuple(ObjectKey("RemoteModel", NAMESPACE, f"m{number:02}") for number in range(count))
+
+    assert references.names(keys).endswith(words)
