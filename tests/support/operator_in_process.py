@@ -113,8 +113,7 @@ class OperatorInProcess:
         self._killed = True
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)  # a process leaves its sockets to the kernel
-            self._call(self._cancel_all)
-            await self._join()
+            await eventually(self._is_dead, seconds=_JOIN_SECONDS)
             self._loop = self._stopping = self._thread = None
             gc.collect()
 
@@ -127,8 +126,14 @@ class OperatorInProcess:
         if self._loop is not None and self.running:
             self._loop.call_soon_threadsafe(action)
 
+    def _is_dead(self) -> bool:
+        """Cancel everything, again with each look: a task at its end may swallow one."""
+        self._call(self._cancel_all)
+        return not self.running
+
     def _cancel_all(self) -> None:
-        assert self._loop is not None
+        if self._loop is None:
+            return
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
 

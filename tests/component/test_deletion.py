@@ -1,0 +1,126 @@
+"""What deletion leaves, on whose word; and the ways out of a deletion that cannot finish."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.eventually import eventually
+from support.scene import CONNECTORS, GROUPS, MODELS, Scene
+
+NAMES = {GROUPS: "group", CONNECTORS: "connector", MODELS: "model"}
+RETAIN = {"opensearchml.io/deletion-policy": "Retain"}
+
+
+@pytest.mark.parametrize("how", ["field", "annotation"])
+async def test_what_is_retained_stays_as_it_is(world: Scene, how: str) -> None:
+    world.everything()
+    await world.ready()
+    for plural, name in NAMES.items():
+        if how == "field":
+            world.edit(plural, name, deletionPolicy="Retain")
+        else:
+            world.kube.annotate(plural, name, RETAIN, world.namespace)
+    await world.ready()
+    loaded = dict(world.ml.cluster.loaded)
+    world.delete_everything()
+    await world.gone()
+    assert world.remote() == (1, 1, 1)
+    assert world.ml.cluster.loaded == loaded
+    assert {event["reason"] for event in world.kube.events} >= {"Retained"}
+
+
+@pytest.mark.parametrize(
+    ("plural", "operation", "reason"),
+    [
+        (MODELS, "delete-model", "ConnectionUnavailable"),
+        (CONNECTORS, "delete-connector", "ConnectionUnavailable"),
+        (GROUPS, "delete-group", "ConnectionUnavailable"),
+    ],
+)
+async def test_the_annotation_ends_a_deletion_that_is_blocked(
+    world: Scene, plural: str, operation: str, reason: str
+) -> None:
+    world.everything()
+    await world.ready()
+    world.ml.forbidden.add(operation)
+    if plural != MODELS:
+        world.delete(MODELS, "model")
+        await eventually(lambda: not world.kube.objects(MODELS))
+    world.delete(plural, NAMES[plural])
+    condition = await world.becomes(plural, NAMES[plural], "Deletable", reason)
+    assert "no permissions" in condition["message"]
+    world.kube.annotate(plural, NAMES[plural], RETAIN, world.namespace)
+    await eventually(lambda: not world.kube.objects(plural), seconds=20)
+    assert {GROUPS: world.ml.groups, CONNECTORS: world.ml.connectors, MODELS: world.ml.models}[plural]
+
+
+async def test_a_deletion_waits_for_a_cluster_that_is_away(world: Scene) -> None:
+    world.everything()
+    await world.ready()
+    await world.ml.stop()
+    world.delete_everything()
+    await world.becomes(MODELS, "model", "Deletable", "ConnectionUnavailable", seconds=30)
+    await world.ml.start()
+    await world.gone(seconds=30)
+    assert world.nothing_left
+
+
+async def test_a_connector_in_use_waits_and_says_by_whom(world: Scene) -> None:
+    world.everything()
+    await world.ready()
+    world.delete(CONNECTORS, "connector")
+    condition = await world.becomes(CONNECTORS, "connector", "Deletable", "UsedByModels")
+    assert "model" in condition["message"]
+    assert len(world.ml.connectors) == 1
+    world.delete(MODELS, "model")
+    await eventually(lambda: not world.kube.objects(CONNECTORS))
+    assert world.remote() == (1, 0, 0)
+
+
+async def test_a_connector_that_a_stranger_uses_waits_for_him(world: Scene) -> None:
+    world.everything()
+    await world.ready()
+    ((_, document),) = world.ml.models.items()
+    world.ml.models["stranger"] = {**document, "description": "not ours", "model_state": "REGISTERED"}
+    world.delete_everything()
+    condition = await world.becomes(CONNECTORS, "connector", "Deletable", "UsedByModels", seconds=20)
+    assert "stranger" in condition["message"]
+    del world.ml.models["stranger"]
+    await world.gone(seconds=30)
+    assert world.nothing_left
+
+
+async def test_a_false_conflict_is_called_so(world: Scene) -> None:
+    world.ml.cluster.new_id = iter(
+        ["group1", "tail-x", "tail-y", "tail-z", "tail-v", "tail-w", *map(str, range(99))]
+    ).__next__
+    world.everything()
+    await world.ready()
+    ((id_, _),) = world.ml.connectors.items()
+    assert "-" in id_
+    ((_, document),) = world.ml.models.items()
+    world.ml.models["stranger"] = {
+        **document,
+        "description": "not ours",
+        "model_state": "REGISTERED",
+        "connector_id": f"else-{id_.rpartition('-')[2]}",
+    }
+    world.delete(MODELS, "model")
+    world.delete(CONNECTORS, "connector")
+    condition = await world.becomes(CONNECTORS, "connector", "Deletable", "FalseConflict", seconds=20)
+    assert "stranger" in condition["message"]
+    del world.ml.models["stranger"]
+    await eventually(lambda: not world.kube.objects(CONNECTORS), seconds=20)
+    assert not world.ml.connectors
+
+
+async def test_a_namesake_gets_a_model_of_its_own(world: Scene) -> None:
+    world.everything()
+    await world.ready()
+    ((old, _),) = world.ml.models.items()
+    world.delete(MODELS, "model")
+    await eventually(lambda: not world.kube.objects(MODELS))
+    world.model()
+    await world.ready()
+    world.check_one_each()
+    assert old not in world.ml.models
