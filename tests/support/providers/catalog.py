@@ -28,6 +28,7 @@ class Operation:
     shape: type[BaseModel]
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further headers that it demands, by lower-case name."""
+    content_type: str = "application/json"
 
 
 def _bedrock(model: str, action: str, shape: type[BaseModel]) -> Operation:
@@ -61,6 +62,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "cohere-chat": Operation("/v2/chat", bearer("cohere_key"), cohere.CohereChat),
     "cohere-embedding": Operation("/v2/embed", bearer("cohere_key"), cohere.CohereEmbed),
     "cohere-rerank": Operation("/v2/rerank", bearer("cohere_key"), cohere.CohereRerank),
+    "comprehend-language": Operation(
+        "/",
+        signed_for("comprehend"),
+        amazon.LanguageOf,
+        {"x-amz-target": "Comprehend_20171127.DetectDominantLanguage"},
+        "application/x-amz-json-1.1",
+    ),
     "deepseek-chat": Operation("/v1/chat/completions", bearer("deepseek_key"), openai.Chat),
     "gemini-chat": Operation(
         "/v1beta/models/gemini-2.5-flash:generateContent",
@@ -75,6 +83,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "ollama-chat": Operation("/v1/chat/completions", no_key, openai.Chat),
     "ollama-embedding": Operation("/v1/embeddings", no_key, openai.Embeddings),
     "openai-chat": Operation("/v1/chat/completions", bearer("openai_key"), openai.Chat),
+    "openai-compatible-chat": Operation("/v1/chat/completions", bearer("api_key"), openai.Chat),
     "openai-compatible-embedding": Operation("/v1/embeddings", bearer("api_key"), openai.Embeddings),
     "openai-embedding": Operation("/v1/embeddings", bearer("openai_key"), openai.Embeddings),
     "sagemaker-embedding": Operation(

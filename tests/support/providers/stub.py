@@ -44,7 +44,7 @@ class Stub:
         came = f"{request.method} {request.target}"
         if came != wanted:
             return f"called was {came}, not {wanted}"
-        if not request.headers.get("content-type", "").startswith("application/json"):
+        if not request.headers.get("content-type", "").startswith(self.operation.content_type):
             return f"the content type is {request.headers.get('content-type')}"
         for name, value in self.operation.headers.items():
             if request.headers.get(name) != value:

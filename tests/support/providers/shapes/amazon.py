@@ -1,4 +1,4 @@
-"""Amazon's own: Titan and Converse on Bedrock, an endpoint on SageMaker."""
+"""Amazon's own: Titan and Converse on Bedrock, Comprehend, an endpoint on SageMaker."""
 
 from __future__ import annotations
 
@@ -50,6 +50,16 @@ class Converse(Shape):
             "stopReason": "end_turn",
             "usage": {"inputTokens": 9, "outputTokens": 5, "totalTokens": 14},
         }
+
+
+class LanguageOf(Shape):
+    """Comprehend's DetectDominantLanguage."""
+
+    text: str = Field(alias="Text", min_length=1)
+
+    def answer(self) -> Json:
+        """Return one language."""
+        return {"Languages": [{"LanguageCode": "en", "Score": 0.99}]}
 
 
 class PlainTexts(RootModel[list[str]]):
