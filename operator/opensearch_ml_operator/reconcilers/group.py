@@ -65,6 +65,7 @@ class GroupReconciler:
         session = Session(self._ports, snapshot, MLModelGroupStatus)
         spec = parse_spec(MLModelGroupSpec, snapshot.spec)
         if isinstance(spec, Fact):
+            self._leave(snapshot)
             await session.record(spec)
             return Outcome()
         connected = references.connection(
@@ -82,10 +83,15 @@ class GroupReconciler:
 
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Delete the group once no model is in it, and prove it."""
+        self._leave(snapshot)
         live = await managed.live(self._ports, snapshot)
         if live is None:
             return Outcome(finalized=True)
         return await self._finalize(live)
+
+    def _leave(self, snapshot: Snapshot) -> None:
+        """Stop waiting for the name."""
+        managed.leave_gates(self._ports, snapshot, references.connection_name(snapshot))
 
     async def _finalize(self, snapshot: Snapshot) -> Outcome:
         session = Session(self._ports, snapshot, MLModelGroupStatus)

@@ -172,3 +172,20 @@ async def test_deletion_waits_for_a_create_that_may_still_be_carried_out(
 
     assert (await driver.rest()).finalized
     assert driver.stage.clock.seconds - begun >= driver.stage.quiet_period
+
+
+async def test_a_group_that_waits_for_its_name_leaves_the_gate_when_it_is_deleted(
+    driver: Driver, cluster: MemoryOpenSearch
+) -> None:
+    stage = driver.stage
+    connection = ObjectKey("OpenSearchConnection", NAMESPACE, "main")
+    gate = stage.pool.gate(connection, "register")
+    other = ObjectKey("MLModelGroup", NAMESPACE, "other")
+    assert gate.try_enter(other, "name one")
+    await driver.once()
+    assert gate.parked == 1
+    driver.delete()
+    await driver.rest()
+
+    assert gate.parked == 0
+    assert cluster.count("create_group") == 0
