@@ -58,10 +58,13 @@ class Stage:
 
 
 @contextmanager
-def open_stage(stack: Stack, namespace: str, version: str = versions.OPENSEARCH_3) -> Iterator[Stage]:
-    """Open a namespace against a release; the operator's user is there, an operator is not."""
+def open_stage(
+    stack: Stack, namespace: str, version: str = versions.OPENSEARCH_3, *, users: bool = True
+) -> Iterator[Stage]:
+    """Open a namespace against a release; the operator's user is there (with `users`), an operator is not."""
     node = stack.opensearch(version)
     sets = Sets(node, stack.model_server, namespace)
-    sets.allow_operator()
+    if users:
+        sets.allow_operator()
     with open_namespace(stack.control_plane, namespace) as kube, open_remote(node) as remote:
         yield Stage(stack, kube, remote, sets)
