@@ -167,7 +167,7 @@ def parse_error(body: bytes) -> ErrorBody | None:
     """
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict):
         return None

@@ -167,7 +167,7 @@ class Transport:
             )
         try:
             return json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):  # brackets within brackets, thousands of them
             raise unreadable(operation, "not JSON") from None
 
 
