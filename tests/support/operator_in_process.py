@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -10,7 +11,7 @@ import selectors
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,19 +104,18 @@ class OperatorInProcess:
     async def stop(self) -> float:
         """Stop as SIGTERM does; returns the seconds that it took, by the operator's clock."""
         started = self._clock.monotonic()
-        if self._stopping is not None:
-            self._call(self._stopping.set)
-        await self._join()
+        async with self._burial():
+            if self._stopping is not None:
+                self._call(self._stopping.set)
+            await eventually(lambda: not self.running, seconds=_JOIN_SECONDS)
+        self._raise_failure()
         return self._clock.monotonic() - started
 
     async def crash(self) -> None:
         """End at once, wherever it is: no request is sent any more, all memory is lost."""
         self._killed = True
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # a process leaves its sockets to the kernel
+        async with self._burial():
             await eventually(self._is_dead, seconds=_JOIN_SECONDS)
-            self._loop = self._stopping = self._thread = None
-            gc.collect()
 
     async def restart(self) -> None:
         """Crash, and start anew."""
@@ -137,9 +137,15 @@ class OperatorInProcess:
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
 
-    async def _join(self) -> None:
-        await eventually(lambda: not self.running, seconds=_JOIN_SECONDS)
-        self._raise_failure()
+    @contextlib.asynccontextmanager
+    async def _burial(self) -> AsyncIterator[None]:
+        """Leave nothing of an operator that ends within: a process would leave its sockets to the kernel."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            yield
+            self._loop = self._stopping = self._thread = None
+            self.redactor, self.metrics = Redactor(), Metrics()  # the old ones know every part of it
+            gc.collect()
 
     def _raise_failure(self) -> None:
         if self._failure is not None and not self._killed:
