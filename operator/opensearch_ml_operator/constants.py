@@ -26,6 +26,7 @@ class ConditionType(StrEnum):
     SYNCED = "Synced"
     REGISTERED = "Registered"
     DEPLOYED = "Deployed"
+    HEALTHY = "Healthy"
     DELETABLE = "Deletable"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
@@ -74,6 +75,9 @@ class Reason(StrEnum):
     STUCK_DEPLOYING = "StuckDeploying"
     HEALING_EXHAUSTED = "HealingExhausted"
     NO_ELIGIBLE_NODES = "NoEligibleNodes"
+    # Healthy
+    PROBE_FAILED = "ProbeFailed"
+    UNEXPECTED_OUTPUT = "UnexpectedOutput"
     # Deletable
     USED_BY_MODELS = "UsedByModels"
     FALSE_CONFLICT = "FalseConflict"

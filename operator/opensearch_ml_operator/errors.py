@@ -37,6 +37,7 @@ class MLCode(StrEnum):
     BUSY = "busy"  # refused for now: the model is deploying, or a concurrent write won (409)
     LIMIT = "limit"  # more tasks than the server runs at once: refused, nothing written
     PLUGIN_MISSING = "plugin-missing"
+    PROVIDER_FAILED = "provider-failed"  # of a prediction: what failed is the model's provider
     # Whether the call had an effect is unknown.
     AMBIGUOUS = "ambiguous"  # cut connection, time-out, 5xx, 429, unreadable answer
 

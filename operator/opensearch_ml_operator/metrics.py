@@ -212,7 +212,7 @@ class _Fleet(Collector):
     def _gate_loads(self) -> Metric:
         gauge = _gauge(
             "gate_in_flight",
-            "Registers and deploys that the connection's cluster works on.",
+            "Registers, deploys and probes that the connection's cluster works on.",
             ("namespace", "connection", "gate"),
         )
         for key, gate, inside in self._gates():

@@ -322,4 +322,36 @@ CASES = (
         "Remote Inference is currently disabled. To enable it, update the setting",
         MLCode.REJECTED,
     ),
+    # Predictions: the provider's words with its status, and OpenSearch's own
+    *(
+        case(Op.PREDICT, status, STATUS, 'Error from remote service: {"error":"..."}', MLCode.PROVIDER_FAILED)
+        for status in (302, 401, 403, 404, 429, 500, 503)
+    ),
+    case(
+        Op.PREDICT,
+        500,
+        STATUS,
+        "Remote service returned error status 500 with empty body",
+        MLCode.PROVIDER_FAILED,
+    ),
+    case(Op.PREDICT, 502, STATUS, "Remote service returned empty response body", MLCode.PROVIDER_FAILED),
+    case(
+        Op.PREDICT,
+        500,
+        STATUS,
+        "Error communicating with remote model: Connection refused: /127.0.0.1:9499",
+        MLCode.PROVIDER_FAILED,
+    ),
+    case(Op.PREDICT, 400, STATUS, "No response from model", MLCode.PROVIDER_FAILED),
+    case(Op.PREDICT, 403, STATUS, "Model is disabled.", MLCode.REJECTED),
+    case(Op.PREDICT, 429, STATUS, "Request is throttled at model level.", MLCode.LIMIT),
+    case(Op.PREDICT, 404, STATUS, "Failed to find model", MLCode.NOT_FOUND),
+    case(
+        Op.PREDICT,
+        403,
+        "security_exception",
+        "no permissions for [cluster:admin/opensearch/ml/predict] and User [name=op1, backend_roles=[]]",
+        MLCode.FORBIDDEN,
+    ),
+    Case(Op.PREDICT, 401, b"Unauthorized", MLCode.UNAUTHENTICATED),
 )

@@ -78,9 +78,40 @@ _ADDRESSED: Final = (
     Operation.UPDATE_MODEL,
     Operation.DEPLOY_MODEL,
     Operation.UNDEPLOY_MODEL,
+    Operation.PREDICT,
 )
 
 TABLE: Final[tuple[Row, ...]] = (
+    # What the model's provider says, with its own status: before all that is about OpenSearch
+    _row(
+        MLCode.PROVIDER_FAILED,
+        range(300, 600),
+        r"^(Error from remote service: |Error communicating with remote model: |Remote service returned )",
+        note="2.19, 3.6 seen: also 401, 403, 404 and 429; connection refused and read time-outs are 500",
+        operations=[Operation.PREDICT],
+    ),
+    _row(
+        MLCode.PROVIDER_FAILED,
+        [400],
+        r"^No response from model",
+        note="2.19 seen: the provider's answer has no body, good or bad",
+        operations=[Operation.PREDICT],
+    ),
+    # Predictions that OpenSearch itself refuses
+    _row(
+        MLCode.REJECTED,
+        [403],
+        r"^Model is disabled",
+        note="2.19, 3.6 seen",
+        operations=[Operation.PREDICT],
+    ),
+    _row(
+        MLCode.LIMIT,
+        [429],
+        r"^Request is throttled at ",
+        note="all: TransportPredictionTaskAction, the model's or the user's rate limiter",
+        operations=[Operation.PREDICT],
+    ),
     # Who we are and what we may
     _row(MLCode.UNAUTHENTICATED, [401], note="2.19 seen: text/plain, no JSON"),
     _row(MLCode.FORBIDDEN, [403], type="security_exception", note="2.19 seen: names the missing permission"),

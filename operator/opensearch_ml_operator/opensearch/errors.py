@@ -16,6 +16,8 @@ from .operations import Operation
 from .schemas import ErrorBody, parse_error
 
 _MAX_MESSAGE: Final = 300
+_MAX_QUOTE: Final = 3000
+"""Of a provider's answer, which may repeat the key: who knows that key masks it, and then shortens."""
 _IDS: Final = re.compile(r"\[([^\[\]]*)\]\s*$")
 _NO_VERDICT: Final = frozenset({404, 408, 425, 429})
 """4xx that say nothing about the request: a 404 that no row knows, and what proxies and full queues answer.
@@ -33,7 +35,8 @@ def classify(
 ) -> MLError:
     """Return the error that an answer other than 2xx stands for, with `secrets` masked in its message."""
     parsed = parse_error(body)
-    words = shorten(mask(parsed.reason if parsed else "", secrets))
+    longest = _MAX_QUOTE if operation is Operation.PREDICT else _MAX_MESSAGE
+    words = shorten(mask(parsed.reason if parsed else "", secrets), longest)
     row = next((row for row in TABLE if row.fits(operation, status, parsed or ErrorBody())), None)
     if row is not None:
         return MLError(
@@ -58,10 +61,10 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def shorten(text: str) -> str:
-    """Return one line of at most 300 characters."""
+def shorten(text: str, longest: int = _MAX_MESSAGE) -> str:
+    """Return one line of at most so many characters."""
     line = " ".join(text.split())
-    return line if len(line) <= _MAX_MESSAGE else f"{line[: _MAX_MESSAGE - 1]}…"
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def _by_status(status: int, *, parsed: bool) -> MLCode:

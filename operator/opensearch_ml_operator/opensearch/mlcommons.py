@@ -16,13 +16,14 @@ from . import searches, server
 from .identity import ClusterIdentity
 from .observations import Observations
 from .operations import Operation
-from .paths import BASE, COLLECTIONS, segment
+from .paths import BASE, COLLECTIONS, predict, segment
 from .schemas import (
     ConnectorCreated,
     DeployStarted,
     Document,
     GroupCreated,
     ModelRegistered,
+    Prediction,
     Profile,
     Task,
     read,
@@ -121,6 +122,16 @@ class MLCommonsClient:
         profile = read(Profile, await self._transport.call(operation, "GET", path), doing=operation)
         model = profile.models.get(model_id)
         return sum(node.predictor is not None for node in model.nodes.values()) if model else 0
+
+    async def predict(self, model_id: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Call the model once. PROVIDER_FAILED is its provider's word, also 401 and 403.
+
+        On 3.6 there is no answer when the provider's status is none that OpenSearch knows: a time-out.
+        """
+        path = predict(model_id, request)
+        answer = await self._transport.call(Operation.PREDICT, "POST", path, request)
+        read(Prediction, answer, doing=Operation.PREDICT)
+        return dict(answer)
 
     async def get_task(self, task_id: str) -> Mapping[str, Any] | None:
         """Read a task; None when it is not there. One of a node that died stays as it was for ever."""

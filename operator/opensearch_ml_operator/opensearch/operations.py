@@ -29,6 +29,7 @@ class Operation(StrEnum):
     DEPLOY_MODEL = "deploy-model"
     UNDEPLOY_MODEL = "undeploy-model"
     PROFILE_MODEL = "profile-model"
+    PREDICT = "predict"
     GET_TASK = "get-task"
 
 

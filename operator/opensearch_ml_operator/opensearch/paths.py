@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from ..errors import MLCode, MLError
@@ -36,6 +37,18 @@ COLLECTIONS: Final = {
     "model": Collection(f"{BASE}/models", Operation.GET_MODEL, Operation.SEARCH_MODELS),
 }
 """By the names that the ports use for the kinds."""
+
+
+def predict(model_id: str, request: Mapping[str, Any]) -> str:
+    """Return the path for a prediction: only at those of the algorithms does the server see texts.
+
+    At the model's own path it reads `parameters` alone (RestMLPredictionAction; 2.19, 3.6 seen).
+    """
+    if "query_text" in request:
+        return f"{BASE}/_predict/text_similarity/{segment(model_id)}"
+    if "text_docs" in request:
+        return f"{BASE}/_predict/text_embedding/{segment(model_id)}"
+    return f"{COLLECTIONS['model'].item(model_id)}/_predict"
 
 
 def segment(object_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -68,7 +68,7 @@ class Pool:
         return current is None or current.private_addresses_allowed
 
     def gate(self, key: ObjectKey, name: GateName) -> Gate:
-        """Return the gate of the connection's registers or deploys; it outlives the client."""
+        """Return the gate of the connection's registers, deploys or probes; it outlives the client."""
         gate = self._gates.get((key, name))
         if gate is None:
             current = self._clients.get(key)
@@ -141,4 +141,9 @@ class Pool:
 
 
 def _limit(settings: ConnectionSettings, name: GateName) -> int:
-    return settings.max_registers if name == "register" else settings.max_deploys
+    limits: Mapping[GateName, int] = {
+        "register": settings.max_registers,
+        "deploy": settings.max_deploys,
+        "probe": settings.max_probes,
+    }
+    return limits[name]

@@ -84,6 +84,12 @@ class Profile(Answer):
     models: Mapping[str, ModelProfile] = Field(default_factory=dict)
 
 
+class Prediction(Answer):
+    """POST .../_predict; what is inside depends on the connector's post-processing."""
+
+    inference_results: tuple[Mapping[str, Any], ...] = Field(strict=False)
+
+
 class Shards(Answer):
     """How many shards a search has asked."""
 

@@ -59,6 +59,8 @@ class ConnectionSettings:
     max_in_flight: int = 16
     max_registers: int = 4
     max_deploys: int = 4
+    max_probes: int = 4
+    """A slow provider must not take all requests in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,9 @@ class MLCommons(Protocol):
     async def loaded_nodes(self, model_id: str) -> int:
         """Count the nodes whose memory holds the model (the profile API)."""
 
+    async def predict(self, model_id: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Call the model once and return the answer. The server may deploy the model for it."""
+
     async def get_task(self, task_id: str) -> Mapping[str, Any] | None:
         """Read a task; None when it is not there."""
 
@@ -143,7 +148,7 @@ class Gate(Protocol):
         """Leave, or stop being parked, and wake whoever fits now; no error for a stranger."""
 
 
-GateName: TypeAlias = Literal["register", "deploy"]
+GateName: TypeAlias = Literal["register", "deploy", "probe"]
 
 
 class ConnectionPool(Protocol):
@@ -159,7 +164,7 @@ class ConnectionPool(Protocol):
         """Whether the cluster lets connectors call private addresses, as the last health check saw it."""
 
     def gate(self, key: ObjectKey, name: GateName) -> Gate:
-        """Return the gate that keeps the registers or deploys of this connection few."""
+        """Return the gate that keeps the registers, deploys or probes of this connection few."""
 
     async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommons:
         """Return the client with these settings, made anew (and not available yet) if they have changed."""

@@ -74,6 +74,11 @@ _ADVICE = {
     MLCode.NOT_FOUND: _Advice(
         ConditionType.SYNCED, Reason.UPDATING, "It is not there any more; looking again."
     ),
+    MLCode.PROVIDER_FAILED: _Advice(
+        ConditionType.HEALTHY,
+        Reason.PROBE_FAILED,
+        "These are the words of the model's provider: look at the connector's URL and credential there.",
+    ),
     MLCode.AMBIGUOUS: _Advice(
         ConditionType.SYNCED,
         Reason.THROTTLED,

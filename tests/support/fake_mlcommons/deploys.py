@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from .cluster import Call, Cluster
@@ -92,7 +93,11 @@ async def profile_model(cluster: Cluster, call: Call) -> Doc:
 
 
 async def predict(cluster: Cluster, call: Call) -> Doc:
-    """POST /models/{id}/_predict: deploys by itself where it may; answers which connector has served."""
+    """POST /models/{id}/_predict, /_predict/{algorithm}/{id}: deploys by itself where it may.
+
+    Without an answer of the test's it says which connector has served; a list of numbers is an embedding.
+    """
+    _check_texts(call)
     doc = cluster.models.docs.get(call.id)
     if doc is None:
         raise refused(404, "Failed to find model")
@@ -109,12 +114,44 @@ async def predict(cluster: Cluster, call: Call) -> Doc:
         start_deploy(cluster, call.id)
         cluster.loaded[call.id] = doc["connector_id"]
     connector_id = cluster.loaded[call.id]
+    _check_payload(cluster, call, connector_id)
     cluster.predictions.append((call.id, connector_id))
     status, answer = _model_answer(cluster, connector_id)
     if status >= 400:
         raise refused(status, f"Error from remote service: {json.dumps(answer)}")
-    output = {"name": "response", "dataAsMap": answer}
+    output: Doc = {"name": "response", "dataAsMap": answer}
+    if isinstance(answer, list):
+        output = {
+            "name": "sentence_embedding",
+            "data_type": "FLOAT32",
+            "shape": [len(answer)],
+            "data": answer,
+        }
     return {"inference_results": [{"output": [output], "status_code": status}]}
+
+
+def _check_texts(call: Call) -> None:
+    """Refuse what the algorithm in the path cannot read."""
+    body = call.body or {}
+    if call.path.endswith("/_predict"):
+        return
+    if "/text_similarity/" in call.path and not body.get("query_text"):
+        raise illegal("No query text was provided")
+    if not body.get("text_docs"):
+        raise illegal(
+            "Empty text docs" if "/text_embedding/" in call.path else "No text documents were provided"
+        )
+
+
+def _check_payload(cluster: Cluster, call: Call, connector_id: str) -> None:
+    """Refuse a request that leaves a parameter of the template open; texts fill it by pre-processing."""
+    connector = cluster.connectors.docs.get(connector_id, {"actions": [{}], "parameters": {}})
+    template = connector["actions"][0].get("request_body")
+    if template is None or not call.path.endswith("/_predict"):
+        return
+    given = {**connector["parameters"], **((call.body or {}).get("parameters") or {})}
+    if set(re.findall(r"\$\{parameters\.(\w+)\}", template)) - set(given):
+        raise illegal(f"Invalid payload: {template}")
 
 
 def _model_answer(cluster: Cluster, connector_id: str) -> tuple[int, Any]:

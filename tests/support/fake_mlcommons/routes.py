@@ -61,6 +61,8 @@ ROUTES = (
     _ml("deploy-model", "POST", "/models/{id}/_deploy", deploys.deploy_model, "deploy_model"),
     _ml("undeploy-model", "POST", "/models/{id}/_undeploy", deploys.undeploy_model, "undeploy_models"),
     _ml("predict", "POST", "/models/{id}/_predict", deploys.predict, "predict"),
+    _ml("predict", "POST", "/_predict/text_embedding/{id}", deploys.predict, "predict"),
+    _ml("predict", "POST", "/_predict/text_similarity/{id}", deploys.predict, "predict"),
     _ml("profile-model", "GET", "/profile/models/{id}", deploys.profile_model, "profile/nodes"),
     _ml("search-tasks", "POST", "/tasks/_search", models.search_tasks, "tasks/search"),
     _ml("get-task", "GET", "/tasks/{id}", models.get_task, "tasks/get"),

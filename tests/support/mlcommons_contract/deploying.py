@@ -152,6 +152,25 @@ async def predicting_is_refused(t: Target) -> None:
     assert answer.error == (403, "status_exception", "Model is disabled.")
 
 
+async def predictions_read_texts_only_at_their_algorithm(t: Target) -> None:
+    model = await t.model()
+    await t.deployed(model)
+    texts, parameters = {"text_docs": ["hello"]}, {"parameters": {"input": "[]"}}
+    illegal = "illegal_argument_exception"
+    template = t.action()["request_body"]
+    cases = (
+        (f"{ML}/models/{model}/_predict", texts, f"Invalid payload: {template}"),
+        (f"{ML}/_predict/text_embedding/{model}", parameters, "Empty text docs"),
+        (f"{ML}/_predict/text_similarity/{model}", texts, "No query text was provided"),
+    )
+    for path, body, words in cases:
+        answer = await t.raw("POST", path, body)
+        assert answer.error == (400, illegal, words), path
+    with pytest.raises(MLError) as refused:
+        await t.client.predict("missing1", parameters)
+    assert refused.value.code is MLCode.NOT_FOUND
+
+
 CHECKS = (
     a_model_goes_through_its_life,
     undeploying_says_whether_it_was_loaded,
@@ -161,4 +180,5 @@ CHECKS = (
     a_loaded_model_follows_its_connector_in_place,
     deploying_a_loaded_model_loads_nothing_again,
     predicting_is_refused,
+    predictions_read_texts_only_at_their_algorithm,
 )

@@ -18,6 +18,7 @@ from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
 from support.fake_mlcommons import FakeMLCommons
 
 KEY = ObjectKey("OpenSearchConnection", "ns", "main")
+PROVIDER = "https://api.openai.com/v1/embeddings"
 
 
 @asynccontextmanager
@@ -251,3 +252,51 @@ async def test_many_reads_at_once_are_few_requests() -> None:
         server.requests.clear()
         await asyncio.gather(*(client.observe("group", group, max_age=60) for group in groups))
         assert server.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "path"),
+    [
+        ({"parameters": {"input": ["a"]}}, "/models/{}/_predict"),
+        ({"text_docs": ["a"]}, "/_predict/text_embedding/{}"),
+        ({"query_text": "a", "text_docs": ["b"]}, "/_predict/text_similarity/{}"),
+    ],
+)
+async def test_a_prediction_goes_where_its_request_is_understood(
+    request_: dict[str, object], path: str
+) -> None:
+    async with deployed(FakeMLCommons()) as (server, client, model):
+        answer = await client.predict(model, request_)
+    sent = server.requests[-1]
+    assert (sent.method, sent.path) == ("POST", "/_plugins/_ml" + path.format(model))
+    assert sent.body == request_
+    assert answer["inference_results"][0]["output"][0]["name"] == "response"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429])
+async def test_what_the_provider_answers_is_not_taken_for_opensearchs_word(status: int) -> None:
+    async with deployed(FakeMLCommons()) as (server, client, model):
+        server.cluster.model_answers[PROVIDER] = (status, {"error": "no"})
+        with pytest.raises(MLError) as refused:
+            await client.predict(model, {"parameters": {}})
+    assert (refused.value.code, refused.value.status) == (MLCode.PROVIDER_FAILED, status)
+    assert '{"error": "no"}' in refused.value.message
+
+
+async def test_a_prediction_without_results_is_unreadable() -> None:
+    async with deployed(FakeMLCommons()) as (server, client, model):
+        server.fail("predict", status=200, body="{}")
+        with pytest.raises(MLError) as unreadable:
+            await client.predict(model, {"parameters": {}})
+    assert unreadable.value.code is MLCode.AMBIGUOUS
+
+
+@asynccontextmanager
+async def deployed(server: FakeMLCommons) -> AsyncIterator[tuple[FakeMLCommons, MLCommonsClient, str]]:
+    action = {"action_type": "predict", "method": "POST", "url": PROVIDER}
+    body = {"name": "c", "description": "", "version": "1", "protocol": "http", "parameters": {}}
+    async with connected(server) as client:
+        connector = await client.create_connector({**body, "credential": {"key": "k"}, "actions": [action]})
+        group = await client.create_group({"name": "g", "description": ""})
+        model = {"name": "m", "function_name": "remote", "connector_id": connector, "model_group_id": group}
+        yield server, client, (await client.register_model(model)).model_id

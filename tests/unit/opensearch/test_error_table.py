@@ -120,6 +120,12 @@ def test_the_message_is_the_servers_reason_on_one_short_line() -> None:
     assert error.message.endswith("…")
 
 
+def test_a_providers_answer_is_left_long_enough_to_be_masked_before_it_is_cut() -> None:
+    words = "Error from remote service: " + "x" * 280 + "the-key-of-the-provider"
+    assert classify(Op.PREDICT, 401, body(401, STATUS, words)).message == words
+    assert len(classify(Op.PREDICT, 401, body(401, STATUS, words * 100)).message) == 3000
+
+
 def test_a_missing_permission_is_named() -> None:
     error = classify(CASES[1].operation, CASES[1].status, CASES[1].answer)
     assert "cluster:admin/opensearch/ml/connectors/get" in error.message
