@@ -18,9 +18,9 @@ from opensearch_ml_operator.opensearch.server import Capability
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons
 from stack.opensearch_node import OpenSearch
 
-ROLE: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "deploy" / "opensearch-role" / "role.json").read_text()
-)
+FOLDER = Path(__file__).parents[2] / "deploy" / "opensearch-role"
+ROLE: dict[str, Any] = json.loads((FOLDER / "role.json").read_text())
+PROBE_ROLE: dict[str, Any] = json.loads((FOLDER / "probe-role.json").read_text())
 PERMISSIONS: list[str] = ROLE["cluster_permissions"]
 PASSWORD = "Quiet-harbour-7-lanterns"
 DEADLINE = 30.0
@@ -157,3 +157,17 @@ async def test_each_permission_is_needed(pool: Pool, opensearch_219: OpenSearch,
         assert permission in refused.value.message
     else:
         assert permission == "cluster:monitor/state"
+
+
+async def test_predicting_takes_the_role_for_probes(pool: Pool, opensearch_219: OpenSearch) -> None:
+    opensearch_219.create_user("prober", PASSWORD, "ml-prober", ROLE)
+    client = await connect(pool, opensearch_219, "prober", PASSWORD)
+    with pytest.raises(MLError) as refused:
+        await client.predict("missing1", {"parameters": {}})
+    assert refused.value.code is MLCode.FORBIDDEN
+    assert PROBE_ROLE["cluster_permissions"][0] in refused.value.message
+
+    opensearch_219.create_user("prober", PASSWORD, "ml-prober-probes", PROBE_ROLE)
+    with pytest.raises(MLError) as not_found:
+        await client.predict("missing1", {"parameters": {}})
+    assert not_found.value.code is MLCode.NOT_FOUND

@@ -11,7 +11,9 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "opensearch-role.md").read_text()
-ROLE: dict[str, Any] = json.loads((ROOT / "deploy" / "opensearch-role" / "role.json").read_text())
+FOLDER = ROOT / "deploy" / "opensearch-role"
+ROLE: dict[str, Any] = json.loads((FOLDER / "role.json").read_text())
+PROBE_ROLE: dict[str, Any] = json.loads((FOLDER / "probe-role.json").read_text())
 
 
 def test_the_configuration_file_holds_the_same_role() -> None:
@@ -26,6 +28,12 @@ def test_every_permission_is_explained() -> None:
 
 def test_the_page_counts_right() -> None:
     assert f"{len(ROLE['cluster_permissions'])} cluster permissions" in PAGE
+
+
+def test_the_role_for_probes_is_one_permission_more() -> None:
+    assert PROBE_ROLE["cluster_permissions"] == ["cluster:admin/opensearch/ml/predict"]
+    assert not set(PROBE_ROLE["cluster_permissions"]) & set(ROLE["cluster_permissions"])
+    assert "deploy/opensearch-role/probe-role.json" in PAGE
 
 
 def test_the_role_holds_no_wildcard_and_no_right_on_data() -> None:
