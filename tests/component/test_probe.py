@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from support.eventually import eventually
-from support.fake_mlcommons.faults import Fault
 from support.scene import ADMIN, CONNECTORS, MODELS, URL, Scene
 
 from .conftest import Stage
@@ -76,7 +75,7 @@ async def test_periodic_probes_come_and_write_nothing(stage: Stage) -> None:
 
 
 async def test_a_probe_without_an_answer_ends(world: Scene) -> None:
-    world.ml.fail(Fault("predict", hang=True))
+    world.ml.fail("predict", hang=True)
     with_probe(world)
     world.edit("opensearchconnections", "main", timeout={"connect": "10s", "read": "5s"})
     condition = await world.becomes(MODELS, "model", "Healthy", "ProbeFailed")

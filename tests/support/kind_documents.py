@@ -168,6 +168,27 @@ RULES: Final[tuple[RuleCase, ...]] = (
     _durations(
         "RemoteModel", "healing.stuckAfter", "between 10s and 24h", ("10s", "1440m"), ("9s", "24h1ms")
     ),
+    _durations("RemoteModel", "probe.interval", "at least 30s", ("30s", "24h"), ("29s", "0s")),
+    RuleCase(
+        "RemoteModel",
+        "at most one of parameters, body may be set",
+        keeps=(
+            {"probe": {"parameters": {"input": ["hello"]}}},
+            {"probe": {"mode": "Periodic", "body": {"text_docs": ["hello"]}}},
+        ),
+        breaks=({"probe": {"parameters": {}, "body": {"text_docs": ["hello"]}}},),
+    ),
+    RuleCase(
+        "RemoteModel",
+        "parameters or body must be set, unless mode is Off",
+        keeps=(
+            {"probe": {}},
+            {"probe": {"mode": "Off"}},
+            {"probe": {"mode": "Off", "parameters": {"input": ["hello"]}}},
+            {"probe": {"mode": "OnChange", "parameters": {}}},
+        ),
+        breaks=({"probe": {"mode": "OnChange"}}, {"probe": {"mode": "Periodic", "interval": "1h"}}),
+    ),
 )
 
 _IMMUTABLE: Final = "connectionRef cannot be changed; delete the object and create it again"
@@ -236,6 +257,8 @@ ACCEPTED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("RemoteModel", {"guardrails": {"type": "local_regex", "input_guardrail": {"regex": ["a"]}}}),
     ("RemoteModel", {"interface": {"input": '{"type": "object"}'}}),
     ("RemoteModel", {"healing": {"enabled": False, "maxAttempts": 1}}),
+    ("RemoteModel", {"probe": {"parameters": {"messages": [{"role": "user", "content": None}], "n": 1.5}}}),
+    ("RemoteModel", {"probe": {"expect": {"jsonPath": "a-b[0][12].c_d", "dimension": 1024}}}),
 )
 
 REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
@@ -293,4 +316,12 @@ REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("RemoteModel", {"deploySetting": {"ttlMinutes": -2}}),
     ("RemoteModel", {"interface": {"input": {"type": "object"}}}),
     ("RemoteModel", {"healing": {"maxAttempts": 0}}),
+    ("RemoteModel", {"probe": {"mode": "Always", "parameters": {}}}),
+    ("RemoteModel", {"probe": {"parameters": []}}),
+    ("RemoteModel", {"probe": {"expect": {"dimension": 0}}}),
+    ("RemoteModel", {"probe": {"expect": {"jsonPath": "$.a"}}}),
+    ("RemoteModel", {"probe": {"expect": {"jsonPath": "a..b"}}}),
+    ("RemoteModel", {"probe": {"expect": {"jsonPath": "a[*]"}}}),
+    ("RemoteModel", {"probe": {"expect": {"jsonPath": ""}}}),
+    ("RemoteModel", {"probe": {"failureThreshold": 0}}),
 )

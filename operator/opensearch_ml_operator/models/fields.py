@@ -47,6 +47,15 @@ LongText = Annotated[str, Field(max_length=65536)]
 Timestamp = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
 """RFC 3339, as Kubernetes writes it."""
 
+JSONPath = Annotated[
+    str,
+    Field(
+        max_length=256,
+        pattern=r"^[A-Za-z0-9_-]+(\[[0-9]{1,4}\])*(\.[A-Za-z0-9_-]+(\[[0-9]{1,4}\])*)*$",
+    ),
+]
+"""A path into a JSON document: keys with dots between them, `[n]` for the n-th item of a list, from 0."""
+
 FreeForm = Annotated[dict[str, Any], Field(max_length=128)]
 """A map whose values may be any JSON; the API server keeps it as it is."""
 

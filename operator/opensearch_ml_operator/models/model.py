@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .common import ConnectionRef, LifecycleSpec, LocalRef, ManagedStatus, Model
 from .fields import Description, Duration, FreeForm, LongText, RemoteID, RemoteName, ShortText, Timestamp
+from .probe import Probe, ProbeStatus
 from .rules import Rule, at_most_one, exactly_one, immutable, lasts
 
 
@@ -86,6 +87,8 @@ class RemoteModelSpec(LifecycleSpec):
     """JSON Schemas that OpenSearch checks calls against."""
     healing: Healing = Healing()
     """Redeployment of a model that should be deployed and is not."""
+    probe: Probe | None = None
+    """A prediction that shows whether the model answers; without it the operator makes none."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *LifecycleSpec.rules,
@@ -159,5 +162,7 @@ class RemoteModelStatus(ManagedStatus):
     """The last five tasks."""
     healing: HealingStatus | None = None
     """Redeployments in the current window."""
+    probe: ProbeStatus | None = None
+    """The last probe."""
     spec_hash: ShortText | None = None
     """Hash of the request that was last applied."""

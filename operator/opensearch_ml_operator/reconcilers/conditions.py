@@ -6,7 +6,7 @@ Source: Kubernetes API conventions; kstatus (cli-utils), which Helm, Flux and Ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,14 +41,19 @@ def false(type_: ConditionType, reason: Reason, message: str, *, stalled: bool =
 
 
 def build(
-    previous: Sequence[Condition], facts: Iterable[Fact], *, generation: int, now: str
+    previous: Sequence[Condition],
+    facts: Iterable[Fact],
+    *,
+    generation: int,
+    now: str,
+    without: Collection[ConditionType] = (),
 ) -> list[Condition]:
-    """Return the full list of conditions; those without a fact stay as they were last seen."""
+    """Return the full list of conditions; those with no fact stay as last seen, unless they are to go."""
     known = tuple(facts)
     blocking = next((fact for fact in known if fact.holds is not True), None)
     verdict = [*known, _ready(blocking), *_kstatus(blocking)]
     before = {condition.type: condition for condition in previous if condition.type in set(ConditionType)}
-    kept = {type_: condition for type_, condition in before.items() if type_ not in _LAST}
+    kept = {type_: condition for type_, condition in before.items() if type_ not in {*_LAST, *without}}
     for fact in verdict:
         kept[fact.type] = _condition(fact, before.get(fact.type), generation=generation, now=now)
     return sorted(kept.values(), key=lambda condition: _ORDER[ConditionType(condition.type)])

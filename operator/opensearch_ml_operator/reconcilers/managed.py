@@ -133,10 +133,11 @@ class Remover:
 
 
 def leave_gates(ports: Ports, snapshot: Snapshot, connection: str) -> None:
-    """Give up the places in both gates: the object waits for something else, or is going."""
+    """Give up the places in all gates: the object waits for something else, or is going."""
     key = references.connection_key(snapshot, connection)
     ports.pool.gate(key, "register").leave(snapshot.key)
     ports.pool.gate(key, "deploy").leave(snapshot.key)
+    ports.pool.gate(key, "probe").leave(snapshot.key)
 
 
 async def settle_intent(

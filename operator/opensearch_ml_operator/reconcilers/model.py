@@ -20,8 +20,9 @@ from .create import Role
 from .creation import Creation
 from .model_deployment import Deployment
 from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy, Update, Wanted
+from .model_probe import Probes
 from .model_references import Resolved, connection_name, resolve
-from .model_registration import Registration
+from .model_registration import PARKED, Registration
 from .model_removal import ModelRemoval
 from .model_target import Target, synced
 from .model_watch import Watches
@@ -39,6 +40,7 @@ class ModelReconciler:
         self._creation = Creation()
         self._watches = Watches(ports.monotonic)
         self._corrections = Corrections(ports.monotonic)
+        self._probes = Probes(ports)
         self._registration = Registration(self._creation)
         self._deployment = Deployment(self._creation, self._watches, self._corrections)
         self._removal = ModelRemoval(ports, self._creation, self._watches)
@@ -70,6 +72,7 @@ class ModelReconciler:
             self._creation.forget(snapshot.uid)
             self._watches.forget(snapshot.uid)
             self._corrections.forget(snapshot.uid)
+            self._probes.forget(snapshot.uid)
         return outcome
 
     def _leave(self, snapshot: Snapshot) -> None:
@@ -96,7 +99,8 @@ class ModelReconciler:
 
     async def _keep(self, session: Session[RemoteModelStatus], target: Target) -> Outcome:
         """Look at the model and do what the plan says."""
-        observed = await self._observe(session, target)
+        probing = self._probes.is_due(session, target)
+        observed = await self._observe(session, target, now=probing)
         if observed is None:
             return await self._lost(session, target)
         source = observed.source
@@ -107,6 +111,7 @@ class ModelReconciler:
         )
         step = model_plan.plan(_wanted(target), seen, self._intent(session), budget)
         if isinstance(step, IntendDeploy):
+            self._probes.forget(session.snapshot.uid)
             healed = {
                 "healing": model_status.attempted(session.status.healing, budget, now=self._ports.now()),
                 "tasks": model_status.finished(
@@ -119,6 +124,7 @@ class ModelReconciler:
                 *synced(),
                 step.fact,
                 state=seen.state,
+                probe=model_status.unprobed(session.status.probe),
                 **(healed if step.healing else {}),
             )
             step = Deploy()
@@ -133,9 +139,9 @@ class ModelReconciler:
             case Look():
                 return await self._look_again(session, target, source, seen, step)
             case Rest(fact):
-                return await self._rest(session, target, source, synced(problem), fact)
+                return await self._rest(session, target, source, (*synced(problem), fact), probing=probing)
 
-    async def _observe(self, session: Session[RemoteModelStatus], target: Target) -> Hit | None:
+    async def _observe(self, session: Session[RemoteModelStatus], target: Target, *, now: bool) -> Hit | None:
         """Read the model: in a batch while it is at rest, by GET while something is going on."""
         status = session.status
         ready = find(status.conditions, ConditionType.READY)
@@ -145,6 +151,7 @@ class ModelReconciler:
             and status.pending is None
             and status.spec_hash == target.spec_hash
             and not session.asked
+            and not now
         )
         client = target.resolved.client
         if at_rest:
@@ -233,18 +240,27 @@ class ModelReconciler:
         target: Target,
         source: Mapping[str, Any],
         facts: tuple[Fact, ...],
-        deployed: Fact,
+        *,
+        probing: bool,
     ) -> Outcome:
-        """Show that all is well, or all but what the facts say."""
+        """Probe if that is due. Show that all is well, or all but what the facts say."""
         target.resolved.leave(session.snapshot.key)
+        state = str(source.get("model_state", ""))
+        deployed = state == model_plan.DEPLOYED
+        probed = await self._probes.run(session, target, deployed=deployed, probing=probing)
+        if probed is None:
+            return Outcome(requeue_after=PARKED)
         self._creation.forget(session.snapshot.uid)
         self._watches.forget(session.snapshot.uid)
         version = source.get("model_version")
-        await session.record(
+        await session.record_rest(
             *facts,
-            deployed,
+            *probed.facts,
+            without=probed.without,
+            along={"probe": probed.latest or probed.status},
             pending=None,
-            state=str(source.get("model_state", "")),
+            state=state,
+            probe=probed.status,
             workers=model_status.workers(source),
             model_version=None if version is None else str(version),
             connection=target.resolved.connection,
@@ -253,7 +269,8 @@ class ModelReconciler:
             spec_hash=target.spec_hash,
             tasks=model_status.finished(session.status.tasks, now=session.now, state="COMPLETED"),
         )
-        return Outcome(requeue_after=managed.resync(target.spec.resync_interval))
+        waits = (managed.resync(target.spec.resync_interval), probed.after)
+        return Outcome(requeue_after=min((wait for wait in waits if wait is not None), default=None))
 
     async def _lost(self, session: Session[RemoteModelStatus], target: Target) -> Outcome:
         """Forget the id of a model that the server says is not there, and begin again."""

@@ -26,12 +26,13 @@ class Resolved:
     client: MLCommons
     registers: Gate
     deploys: Gate
+    probes: Gate
     connector_id: str
     group_id: str | None
     """None: the operator makes a group for this model alone."""
 
     def leave(self, key: ObjectKey) -> None:
-        """Give up the place in both gates."""
+        """Give up the place for registering and for deploying."""
         self.registers.leave(key)
         self.deploys.leave(key)
 
@@ -100,6 +101,7 @@ def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
         client=connected.client,
         registers=ports.pool.gate(connection_key, "register"),
         deploys=ports.pool.gate(connection_key, "deploy"),
+        probes=ports.pool.gate(connection_key, "probe"),
         connector_id=connector_id,
         group_id=group_id,
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..models.common import seconds
 from ..models.model import Healing, HealingStatus, Task, Workers
+from ..models.probe import ProbeStatus
 from .model_plan import Budget
 from .records import moment, timestamp
 
@@ -76,6 +77,11 @@ def attempted(status: HealingStatus | None, spent: Budget, *, now: datetime) -> 
         window_start=begun,
         next_attempt_time=timestamp(now + timedelta(seconds=delay)),
     )
+
+
+def unprobed(status: ProbeStatus | None) -> ProbeStatus | None:
+    """Return the record of the last probe of a model that is deployed anew: it says nothing any more."""
+    return status and status.model_copy(update={"hash": None})
 
 
 def _lacks_error(task: Task) -> bool:

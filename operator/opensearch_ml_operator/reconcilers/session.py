@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -90,11 +90,37 @@ class Session(Generic[StatusT_co]):
         object has changed meanwhile, but not its status, it is written to the newer version. An intent is
         `strict`: nothing may have changed. Raises the errors of StatusStore.write.
         """
+        await self._record(facts, changes, strict=strict)
+
+    async def record_rest(
+        self,
+        *facts: Fact,
+        without: Collection[ConditionType] = (),
+        along: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> None:
+        """Do as `record`, and take away the conditions `without`.
+
+        What is to be written `along` is no reason to write: it changes often and says little.
+        """
+        await self._record(facts, changes, without=without, along=along)
+
+    async def _record(
+        self,
+        facts: tuple[Fact, ...],
+        changes: dict[str, Any],
+        *,
+        strict: bool = False,
+        without: Collection[ConditionType] = (),
+        along: Mapping[str, Any] | None = None,
+    ) -> None:
         before = self.status
         if facts:
             generation = self.snapshot.generation
             masked = [replace(fact, message=self.ports.mask(fact.message)) for fact in facts]
-            changes["conditions"] = build(before.conditions, masked, generation=generation, now=self.now)
+            changes["conditions"] = build(
+                before.conditions, masked, generation=generation, now=self.now, without=without
+            )
             changes["observed_generation"] = generation
             changes["last_handled_reconcile_at"] = (
                 self.snapshot.requested_at or before.last_handled_reconcile_at
@@ -102,7 +128,7 @@ class Session(Generic[StatusT_co]):
         changed = before.model_copy(update=changes)
         if changed.to_body() == before.to_body() and self.snapshot.status:
             return
-        wanted = changed.model_copy(update={"last_sync_time": self.now})
+        wanted = changed.model_copy(update={"last_sync_time": self.now, **(along or {})})
         self.snapshot = await self._write(wanted.to_body(), strict=strict)
         self.status = parse_status(self._status_model, self.snapshot.status)
         self._announce(before)
@@ -131,3 +157,9 @@ class Session(Generic[StatusT_co]):
             self.event("Ready", ready.message or "Everything is as the spec says.")
         elif ready.reason not in _IN_PROGRESS:
             self.event(ready.reason, ready.message, warning=True)
+
+
+def _in_sync(status: StatusBase) -> bool:
+    """Whether the remote side was found as wanted, or made so."""
+    synced = find(status.conditions, ConditionType.SYNCED) or find(status.conditions, ConditionType.REACHABLE)
+    return synced is not None and synced.status == "True"
