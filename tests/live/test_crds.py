@@ -21,6 +21,7 @@ from opensearch_ml_operator.models.connector import MLConnectorStatus, PreviousC
 from opensearch_ml_operator.models.group import MLModelGroupStatus
 from opensearch_ml_operator.models.kinds import KINDS, KindInfo, by_kind
 from opensearch_ml_operator.models.model import HealingStatus, RemoteModelStatus, Task, Workers
+from opensearch_ml_operator.models.probe import ProbeStatus
 from stack.controlplane import ControlPlane
 from support.kind_documents import (
     ACCEPTED,
@@ -210,7 +211,7 @@ STATUSES: dict[str, StatusBase] = {
         connection="main",
         connector_id="c",
         model_group_id="g",
-        owned_group=True,
+        owned_group_id="g",
         model_version="1",
         state="DEPLOYED",
         workers=Workers(planned=3, current=3),
@@ -218,6 +219,9 @@ STATUSES: dict[str, StatusBase] = {
             Task(type="Deploy", id="t", state="FAILED", started_at=TIME, finished_at=TIME, error="no"),
         ],
         healing=HealingStatus(attempts=1, window_start=TIME, next_attempt_time=TIME),
+        probe=ProbeStatus(
+            last_time=TIME, last_success_time=TIME, latency_ms=1, dimension=0, message="yes", hash="0a"
+        ),
         spec_hash="0a",
     ),
 }

@@ -15,7 +15,7 @@ from opensearch_ml_operator.errors import MLCode, MLError
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.opensearch.server import Capability
-from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons
+from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons, Registered
 from stack.opensearch_node import OpenSearch
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "opensearch-role"
@@ -24,6 +24,7 @@ PROBE_ROLE: dict[str, Any] = json.loads((FOLDER / "probe-role.json").read_text()
 PERMISSIONS: list[str] = ROLE["cluster_permissions"]
 PASSWORD = "Quiet-harbour-7-lanterns"
 DEADLINE = 30.0
+REQUEST = {"parameters": {"input": "[]"}}
 
 
 class SettingsHiddenError(Exception):
@@ -43,17 +44,8 @@ class Life:
         info = await client.server_info()
         if Capability.CONNECTOR_ACCESS_CONTROL not in info.capabilities:
             raise SettingsHiddenError
-        connector = self._note("connector", await client.create_connector(_connector()))
-        group = self._note("group", await client.create_group({"name": "role", "description": "first"}))
-        await client.update_group(group, {"name": "role", "description": "second"})
-        model = {
-            "name": "role",
-            "function_name": "remote",
-            "connector_id": connector,
-            "model_group_id": group,
-        }
-        registered = await client.register_model(model)
-        self._note("model", registered.model_id)
+        registered = await self.register()
+        (_, connector), (_, group), _ = self.made
         assert await client.get_task(registered.task_id) is not None
         await client.update_model(registered.model_id, {"description": "changed"})
         for kind, object_id in self.made:
@@ -61,10 +53,25 @@ class Life:
             assert await client.observe(kind, object_id, max_age=0) is not None
         assert await client.get_connector(connector) is not None
         assert await client.get_group(group) is not None
-        await client.deploy_model(registered.model_id)
-        await self._reached(registered.model_id, "DEPLOYED")
+        await self.deploy(registered.model_id)
         assert await client.loaded_nodes(registered.model_id) == 1
         await self.leave()
+
+    async def register(self) -> Registered:
+        """Make a connector, a group and a model of both."""
+        client = self.client
+        connector = self._note("connector", await client.create_connector(_connector()))
+        group = self._note("group", await client.create_group({"name": "role", "description": "first"}))
+        await client.update_group(group, {"name": "role", "description": "second"})
+        body = {"name": "role", "function_name": "remote", "connector_id": connector, "model_group_id": group}
+        registered = await client.register_model(body)
+        self._note("model", registered.model_id)
+        return registered
+
+    async def deploy(self, model_id: str) -> None:
+        """Deploy a model and wait until it is."""
+        await self.client.deploy_model(model_id)
+        await self._reached(model_id, "DEPLOYED")
 
     async def leave(self) -> None:
         """Take away what was made, newest first, and see that it is gone."""
@@ -162,12 +169,18 @@ async def test_each_permission_is_needed(pool: Pool, opensearch_219: OpenSearch,
 async def test_predicting_takes_the_role_for_probes(pool: Pool, opensearch_219: OpenSearch) -> None:
     opensearch_219.create_user("prober", PASSWORD, "ml-prober", ROLE)
     client = await connect(pool, opensearch_219, "prober", PASSWORD)
-    with pytest.raises(MLError) as refused:
-        await client.predict("missing1", {"parameters": {}})
-    assert refused.value.code is MLCode.FORBIDDEN
-    assert PROBE_ROLE["cluster_permissions"][0] in refused.value.message
+    life = Life(client)
+    try:
+        model = (await life.register()).model_id
+        await life.deploy(model)
+        with pytest.raises(MLError) as forbidden:
+            await client.predict(model, REQUEST)
+        assert forbidden.value.code is MLCode.FORBIDDEN
+        assert PROBE_ROLE["cluster_permissions"][0] in forbidden.value.message
 
-    opensearch_219.create_user("prober", PASSWORD, "ml-prober-probes", PROBE_ROLE)
-    with pytest.raises(MLError) as not_found:
-        await client.predict("missing1", {"parameters": {}})
-    assert not_found.value.code is MLCode.NOT_FOUND
+        opensearch_219.create_user("prober", PASSWORD, "ml-prober-probes", PROBE_ROLE)
+        with pytest.raises(MLError) as allowed:
+            await client.predict(model, REQUEST)
+        assert allowed.value.code is MLCode.PROVIDER_FAILED  # nobody listens at the connector's URL
+    finally:
+        await life.leave()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from .cluster import Call, Cluster
@@ -150,8 +149,9 @@ def _check_payload(cluster: Cluster, call: Call, connector_id: str) -> None:
     if template is None or not call.path.endswith("/_predict"):
         return
     given = {**connector["parameters"], **((call.body or {}).get("parameters") or {})}
-    if set(re.findall(r"\$\{parameters\.(\w+)\}", template)) - set(given):
-        raise illegal(f"Invalid payload: {template}")
+    payload = resolve(template, given)
+    if "${parameters." in payload:
+        raise illegal(f"Invalid payload: {payload}")
 
 
 def _model_answer(cluster: Cluster, connector_id: str) -> tuple[int, Any]:

@@ -157,9 +157,12 @@ async def predictions_read_texts_only_at_their_algorithm(t: Target) -> None:
     await t.deployed(model)
     texts, parameters = {"text_docs": ["hello"]}, {"parameters": {"input": "[]"}}
     illegal = "illegal_argument_exception"
-    template = t.action()["request_body"]
     cases = (
-        (f"{ML}/models/{model}/_predict", texts, f"Invalid payload: {template}"),
+        (
+            f"{ML}/models/{model}/_predict",
+            texts,
+            'Invalid payload: {"input": ${parameters.input}, "model": "m"}',
+        ),
         (f"{ML}/_predict/text_embedding/{model}", parameters, "Empty text docs"),
         (f"{ML}/_predict/text_similarity/{model}", texts, "No query text was provided"),
     )

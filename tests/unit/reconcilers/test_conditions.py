@@ -169,3 +169,10 @@ def test_the_verdict_never_contradicts_itself(facts: list[Fact]) -> None:
     well = all(fact.holds is True for fact in facts)
     assert (conditions["Ready"][0] == "True") is well
     assert len(conditions.keys() & {"Reconciling", "Stalled"}) == (0 if well else 1)
+
+
+def test_a_condition_that_says_nothing_any_more_goes() -> None:
+    previous = [before("Healthy", "False", "ProbeFailed"), before("Synced")]
+    kept = build(previous, (REFERENCES,), generation=2, now=NOW, without=(ConditionType.HEALTHY,))
+
+    assert set(verdicts(kept)) == {"Ready", "ReferencesResolved", "Synced"}

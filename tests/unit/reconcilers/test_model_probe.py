@@ -47,14 +47,12 @@ def model(stage: Stage, probe: dict[str, Any] | None, **changes: Any) -> Driver:
 
 
 @pytest.fixture
-def driver(stage: Stage, cluster: MemoryOpenSearch) -> Driver:
-    assert cluster.predictions == []
+def driver(stage: Stage) -> Driver:
     return model(stage, PROBE)
 
 
 @pytest.fixture
-def periodic(stage: Stage, cluster: MemoryOpenSearch) -> Driver:
-    assert cluster.predictions == []
+def periodic(stage: Stage) -> Driver:
     return model(stage, PERIODIC)
 
 
@@ -67,10 +65,6 @@ def refuse(cluster: MemoryOpenSearch, words: str = "bad key", status: int = 401,
     """Let the provider refuse the next predictions."""
     error = MLError(MLCode.PROVIDER_FAILED, f"Error from remote service: {words}", status=status)
     cluster.failures["predict"].extend([Failure(error)] * times)
-
-
-def healthy(driver: Driver) -> tuple[str, str]:
-    return driver.condition("Healthy")
 
 
 async def run_for(driver: Driver, seconds: float) -> int:
@@ -90,7 +84,7 @@ async def test_a_model_is_probed_once_it_is_deployed_and_then_left_alone(
     await driver.rest()
 
     assert cluster.predictions == [(driver.status["id"], {"parameters": {"input": ["hello"]}})]
-    assert healthy(driver) == ("True", "Succeeded")
+    assert driver.condition("Healthy") == ("True", "Succeeded")
     assert driver.condition("Ready") == ("True", "Succeeded")
     assert driver.status["probe"]["dimension"] == 4
     assert driver.status["probe"]["lastTime"] == driver.status["probe"]["lastSuccessTime"]
@@ -116,7 +110,7 @@ async def test_no_prediction_without_need(
 
     assert await run_for(driver, 2 * HOUR) == 0
     assert cluster.predictions == []
-    assert healthy(driver) == ("", "")
+    assert driver.condition("Healthy") == ("", "")
     assert driver.condition("Ready") == ("True", "Succeeded")
 
 
@@ -154,7 +148,7 @@ async def test_a_model_that_is_deployed_again_is_probed(driver: Driver, cluster:
     await driver.until(lambda _: cluster.count("deploy_model") == 2 and len(cluster.predictions) == 2)
 
     assert driver.condition("Deployed") == ("True", "Succeeded")
-    assert healthy(driver) == ("False", "ProbeFailed")
+    assert driver.condition("Healthy") == ("False", "ProbeFailed")
 
 
 async def test_a_model_at_rest_is_not_woken_for_a_probe(stage: Stage, cluster: MemoryOpenSearch) -> None:
@@ -165,14 +159,14 @@ async def test_a_model_at_rest_is_not_woken_for_a_probe(stage: Stage, cluster: M
     assert await run_for(driver, 2 * HOUR) == 0
     assert cluster.docs["model"][driver.status["id"]]["model_state"] == "UNDEPLOYED"
     assert driver.condition("Ready") == ("True", "Succeeded")
-    assert healthy(driver) == ("True", "Succeeded")
+    assert driver.condition("Healthy") == ("True", "Succeeded")
 
     driver.stage.store.change(KEY, spec={**driver.snapshot.spec, "description": "changed"})
     await driver.until(lambda outcome: (outcome.requeue_after or 0) > 1)
-    assert healthy(driver) == ("", "")
+    assert driver.condition("Healthy") == ("", "")
     cluster.show("model", driver.status["id"], model_state="DEPLOYED")
     assert await run_for(driver, 300) > 0
-    assert healthy(driver) == ("True", "Succeeded")
+    assert driver.condition("Healthy") == ("True", "Succeeded")
 
 
 async def test_a_periodic_probe_looks_first_whether_the_model_is_deployed(
@@ -195,7 +189,7 @@ async def test_a_model_that_cannot_answer_is_not_ready_and_recovers(
 ) -> None:
     refuse(cluster, times=3)
     await driver.until(lambda _: len(cluster.predictions) == 1)
-    assert healthy(driver) == ("False", "ProbeFailed")
+    assert driver.condition("Healthy") == ("False", "ProbeFailed")
     assert driver.condition("Ready") == ("False", "ProbeFailed")
     assert driver.condition("Reconciling") == ("True", "ProgressingWithRetry")
     assert driver.condition("Deployed") == ("True", "Succeeded")
@@ -253,7 +247,7 @@ async def test_a_write_that_fails_is_no_reason_to_predict_again(
     await driver.rest()
 
     assert len(cluster.predictions) == 1
-    assert healthy(driver) == ("True", "Succeeded")
+    assert driver.condition("Healthy") == ("True", "Succeeded")
 
 
 async def test_after_a_restart_a_failure_is_not_probed_at_once(
@@ -292,7 +286,7 @@ async def test_when_opensearch_itself_is_away_the_model_is_not_blamed(
     cluster.fail("predict", MLCode.NOT_SENT)
     await driver.until(lambda outcome: outcome.retry)
     assert driver.condition("Ready") == ("False", "ConnectionNotReady")
-    assert healthy(driver) == ("", "")
+    assert driver.condition("Healthy") == ("", "")
 
     await driver.rest()
     assert driver.condition("Ready") == ("True", "Succeeded")
@@ -354,14 +348,14 @@ async def test_a_healthy_model_becomes_unhealthy_by_failures_in_a_row_alone(
     assert await run_for(periodic, 3 * 120 + 1) == 3
     refuse(cluster, times=2)
     assert await run_for(periodic, 2 * 120) == 2
-    assert healthy(periodic) == ("True", "Succeeded")
+    assert periodic.condition("Healthy") == ("True", "Succeeded")
     assert len(periodic.stage.store.writes) == writes
 
     refuse(cluster)
     await run_for(periodic, 1)
-    assert healthy(periodic) == ("False", "ProbeFailed")
+    assert periodic.condition("Healthy") == ("False", "ProbeFailed")
     await run_for(periodic, 300)
-    assert healthy(periodic) == ("True", "Succeeded")
+    assert periodic.condition("Healthy") == ("True", "Succeeded")
 
 
 # Ends
@@ -374,7 +368,7 @@ async def test_a_probe_that_is_taken_away_leaves_nothing(driver: Driver, cluster
     driver.stage.store.change(KEY, spec=spec)
     await driver.rest()
 
-    assert healthy(driver) == ("", "")
+    assert driver.condition("Healthy") == ("", "")
     assert "probe" not in driver.status
     assert driver.condition("Ready") == ("True", "Succeeded")
     assert len(cluster.predictions) == 1
