@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 GHOST_INTERVAL = 300.0
 """Seconds between the looks for objects whose deletion no watch has told of."""
 CRD_INTERVAL = 5.0
-"""Seconds between the looks for CRDs that do not fit; until they do, the operator is not ready."""
+"""Seconds between the looks for what the start waits for: CRDs that fit, and lists of all objects."""
 PLURALS = {kind.kind: kind.plural for kind in KINDS}
 
 
@@ -206,6 +206,7 @@ async def serve(
     settings: Settings, operator: Operator, environ: Mapping[str, str], stopping: asyncio.Event
 ) -> None:
     """Watch and reconcile until told to stop; then begin nothing new and let what runs come to its end."""
+    await _unless_stopped(_hear_of_all(settings, operator), stopping)
     if stopping.is_set():
         return
     controller = operator.controller
@@ -242,6 +243,27 @@ async def serve(
         looking.cancel()
         kopf_stop.set()
         await asyncio.wait([watching])
+
+
+async def _hear_of_all(settings: Settings, operator: Operator) -> None:
+    """Read every object before anything is decided.
+
+    The watches of the kinds begin in any order, and a reference to what has not been heard of yet looks
+    broken: a restart would show that on every object, for a moment.
+    """
+    store = KubeStatusStore(operator.kube, PLURALS)
+    unread = [(kind.kind, namespace) for kind in KINDS for namespace in settings.namespaces or ("",)]
+    while unread:
+        kind, namespace = unread[0]
+        try:
+            found = await store.read_all(kind, namespace)
+        except OperatorError as error:
+            log.warning("Cannot list %s: %s", PLURALS[kind], error)
+            await asyncio.sleep(CRD_INTERVAL)
+            continue
+        for snapshot in found:
+            operator.controller.observe(None, snapshot)
+        del unread[0]
 
 
 async def _drop_ghosts(settings: Settings, operator: Operator) -> None:

@@ -116,7 +116,7 @@ async def test_fifty_sets_at_rest_cost_no_write_and_a_handful_of_reads(world: Sc
     assert world.writes() == {}
     # Two searches a kind and resync, of whatever number of objects: reads are at most half a resync old.
     assert 0 < sum(sent(world).values()) <= 3 * 3 * 3, sent(world)
-    assert set(sent(world)) == {"search-groups", "search-connectors", "search-models"}
+    assert sent(world).keys() >= {"search-groups", "search-connectors", "search-models"}
 
 
 async def test_deleting_costs_one_write_each(world: Scene) -> None:

@@ -29,7 +29,7 @@ class KubeStatusStore:
         return None if body is None else Snapshot.parse(key.kind, body)
 
     async def read_all(self, kind: str, namespace: str) -> tuple[Snapshot, ...]:
-        """Read all objects of a kind in a namespace live.
+        """Read all objects of a kind in a namespace live; in all of them when it is empty.
 
         Raises KubernetesUnavailableError, KubernetesForbiddenError.
         """
@@ -37,7 +37,7 @@ class KubeStatusStore:
         query = {"limit": str(_PAGE)}
         while True:
             page = await self._client.request(
-                "GET", Target(ours(self._plurals[kind]), namespace), query=query
+                "GET", Target(ours(self._plurals[kind]), namespace or None), query=query
             )
             found += (Snapshot.parse(kind, body) for body in page["items"])
             following = page["metadata"].get("continue")
