@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import MLCode, MLError
+from ..models.fields import RemoteID
 
-Id = Annotated[str, Field(min_length=1)]
+Id = RemoteID  # stored in status, and put into paths
 
 
 class Answer(BaseModel):
