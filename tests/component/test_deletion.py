@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from support.eventually import eventually
@@ -91,10 +93,14 @@ async def test_a_connector_that_a_stranger_uses_waits_for_him(world: Scene) -> N
 
 
 async def test_a_false_conflict_is_called_so(world: Scene) -> None:
-    world.ml.cluster.new_id = iter(
-        ["group1", "tail-x", "tail-y", "tail-z", "tail-v", "tail-w", *map(str, range(99))]
-    ).__next__
-    world.everything()
+    world.secret("key", token="value-of-the-credential")
+    world.connection()
+    world.group()
+    await world.ready()
+    numbers = itertools.count()
+    world.ml.cluster.new_id = lambda: f"with-{next(numbers)}"  # whatever is tried, it has a hyphen
+    world.connector()
+    world.model()
     await world.ready()
     ((id_, _),) = world.ml.connectors.items()
     assert "-" in id_

@@ -124,7 +124,8 @@ class OperatorInProcess:
 
     def _call(self, action: Callable[[], object]) -> None:
         if self._loop is not None and self.running:
-            self._loop.call_soon_threadsafe(action)
+            with contextlib.suppress(RuntimeError):  # closed a moment ago
+                self._loop.call_soon_threadsafe(action)
 
     def _is_dead(self) -> bool:
         """Cancel everything, again with each look: a task at its end may swallow one."""
