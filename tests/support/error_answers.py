@@ -122,6 +122,14 @@ CASES = (
         MLCode.BUSY,
         retry_after=10.0,
     ),
+    case(
+        Op.CREATE_CONNECTOR,
+        503,
+        "no_shard_available_action_exception",
+        "No shard available for [get [.plugins-ml-config][master_key]: routing [null]]",
+        MLCode.BUSY,
+        retry_after=1.0,
+    ),
     case(Op.REGISTER_MODEL, 404, STATUS, "Failed to find connector:missing1", MLCode.REJECTED),
     case(
         Op.REGISTER_MODEL,

@@ -139,6 +139,14 @@ TABLE: Final[tuple[Row, ...]] = (
         note="all: EncryptorImpl.MASTER_KEY_NOT_READY_ERROR, nothing is written",
         retry_after=10.0,
     ),
+    _row(
+        MLCode.BUSY,
+        [500, 503],
+        r"\[\.plugins-ml-config\]\[master_key\]",
+        note="3.6 seen in its log: the first creates meet the index of the key before its shard; "
+        "the key is needed first, so nothing is written",
+        retry_after=1.0,
+    ),
     # What the body names is not there: other than NOT_FOUND, which is about the object in the path
     _row(
         MLCode.REJECTED,

@@ -200,6 +200,8 @@ class ConnectorReconciler:
             )
             if isinstance(created, Outcome) or created.id.find("-") in {-1, last} or not left:
                 return created
+            if session.status.pending is None:
+                return created  # it is not new: somebody may know it
             last = created.id.find("-")
             try:
                 await client.delete_connector(created.id)

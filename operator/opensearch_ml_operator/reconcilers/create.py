@@ -114,6 +114,8 @@ class Intention:
     holder: str
     now: str
     quiet_period: float
+    doubtful: bool = False
+    """Whether the status may have been lost: then no intent on record does not prove no create."""
 
 
 def plan(
@@ -130,7 +132,9 @@ def plan(
     anything else must be resolved first. Raises ValueError when there is one.
     """
     if pending is None or pending.role == Role.DEPLOY.value:
-        return Intend(_intent(intention, attempt=1))
+        if intention.doubtful and found is None:
+            return Search()
+        return _adopt(found) if found and found.objects else Intend(_intent(intention, attempt=1))
     if (pending.role, pending.revision) != (intention.role.value, intention.revision):
         raise ValueError(f"an intent to create {pending.role} {pending.revision} stands")
     if memory.fresh == pending:
@@ -147,8 +151,7 @@ def resolve(
 ) -> Step:
     """Return the next step towards knowing what became of an intent; `Absent` when it came to nothing."""
     if found is not None and found.objects:
-        (_, kept), *surplus = sorted(found.objects)
-        return Adopt(kept, tuple(id_ for _, id_ in surplus))
+        return _adopt(found)
     if memory.void:
         return Absent()
     since = memory.unresolved_since if memory.unresolved_since is not None else monotonic
@@ -195,6 +198,11 @@ def marker(uid: str, role: Role, revision: int) -> str:
 def describe(text: str | None, token: str) -> str:
     """Return the description to send: the user's text, then the marker."""
     return f"{text} {token}" if text else token
+
+
+def _adopt(found: Found) -> Adopt:
+    (_, kept), *surplus = sorted(found.objects)
+    return Adopt(kept, tuple(id_ for _, id_ in surplus))
 
 
 def _intent(intention: Intention, *, attempt: int) -> Pending:

@@ -16,6 +16,8 @@ from .outcome import Outcome
 from .ports import Hit, MLCommons, Registered
 from .session import Session
 
+NEW = 60.0
+"""Seconds for which an object counts as new: nobody has had the time to lose its status."""
 KINDS = {Role.GROUP: "group", Role.CONNECTOR: "connector", Role.MODEL: "model"}
 
 
@@ -185,7 +187,8 @@ class Creation:
                     await client.delete_connector(copy)
                 case _:
                     await client.delete_model(copy)
-        return Created(step.id, found=True, hash=_require(session.status.pending).hash)
+        pending = session.status.pending
+        return Created(step.id, found=True, hash=pending.hash if pending is not None else None)
 
     async def _search(
         self, session: Session[ManagedStatus], client: MLCommons, intention: Intention
@@ -226,6 +229,7 @@ def _intention(session: Session[ManagedStatus], role: Role, revision: int, hash_
         holder=session.ports.holder,
         now=session.now,
         quiet_period=session.ports.quiet_period,
+        doubtful=session.status.id is None and session.age > NEW,
     )
 
 

@@ -93,9 +93,14 @@ class ModelReconciler:
             waiting = await self._registration.register(session, target)
             if waiting is not None:
                 return waiting
-            if self._creation.is_fresh(session):
-                return await self._deployment.deploy(session, target)
+        if session.status.state is None and self._is_deploy_due(session):
+            # Just registered: there is nothing to see yet.
+            return await self._deployment.deploy(session, target)
         return await self._keep(session, target)
+
+    def _is_deploy_due(self, session: Session[RemoteModelStatus]) -> bool:
+        pending = session.status.pending
+        return pending is not None and pending.role == Role.DEPLOY.value and self._creation.is_fresh(session)
 
     async def _keep(self, session: Session[RemoteModelStatus], target: Target) -> Outcome:
         """Look at the model and do what the plan says."""

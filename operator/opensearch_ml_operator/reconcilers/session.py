@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -79,9 +80,17 @@ class Session(Generic[StatusT_co]):
         """
         if not self.snapshot.deleted and self.status.conditions:
             return True
-        begun = moment(self.snapshot.deleted or self.snapshot.created)
-        age = (self.ports.now() - begun).total_seconds() if begun is not None else seconds
+        age = self._since(self.snapshot.deleted or self.snapshot.created)
         return not -seconds < age < seconds
+
+    @property
+    def age(self) -> float:
+        """Seconds since the object was created, by two clocks; endless when that cannot be read."""
+        return self._since(self.snapshot.created)
+
+    def _since(self, time: str) -> float:
+        begun = moment(time)
+        return (self.ports.now() - begun).total_seconds() if begun is not None else math.inf
 
     async def record(self, *facts: Fact, strict: bool = False, **changes: Any) -> None:
         """Write the changed status fields and the conditions that follow from the facts, if anything differs.

@@ -275,3 +275,23 @@ async def test_who_holds_a_connector_is_told_from_who_does_not(
     assert model in driver.message("Deletable")
     cluster.docs["model"].clear()
     assert (await driver.rest()).finalized
+
+
+async def test_a_status_that_was_lost_leaves_one_object(driver: Driver, cluster: MemoryOpenSearch) -> None:
+    await driver.rest()
+    id_ = driver.status["id"]
+    driver.stage.clock.seconds += 3600
+    driver.stage.store.change(KEY, status={})
+    await driver.rest()
+
+    # Nobody can see which credential is in it, so the one that was found is replaced.
+    assert [each["id"] for each in driver.status["previous"]] == [id_]
+    await driver.spend(3600)
+    assert list(cluster.docs["connector"]) == [driver.status["id"]]
+    assert driver.condition("Ready") == ("True", "Succeeded")
+
+
+async def test_a_new_object_is_created_without_a_search(driver: Driver, cluster: MemoryOpenSearch) -> None:
+    await driver.rest()
+
+    assert cluster.count("search_connector") == 0

@@ -189,3 +189,23 @@ async def test_a_group_that_waits_for_its_name_leaves_the_gate_when_it_is_delete
 
     assert gate.parked == 0
     assert cluster.count("create_group") == 0
+
+
+async def test_a_status_that_was_lost_makes_no_second_object(
+    driver: Driver, cluster: MemoryOpenSearch
+) -> None:
+    await driver.rest()
+    id_ = driver.status["id"]
+    driver.stage.clock.seconds += 3600
+    driver.stage.store.change(KEY, status={})
+    await driver.rest()
+
+    assert driver.status["id"] == id_
+    assert list(cluster.docs["group"]) == [id_]
+    assert driver.condition("Ready") == ("True", "Succeeded")
+
+
+async def test_a_new_object_is_created_without_a_search(driver: Driver, cluster: MemoryOpenSearch) -> None:
+    await driver.rest()
+
+    assert cluster.count("search_group") == 0

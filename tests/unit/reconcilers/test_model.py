@@ -444,3 +444,23 @@ async def test_a_spec_that_cannot_be_followed_gives_the_slots_back(
 
     assert gate.inside == 0
     assert driver.condition("Ready")[0] == "False"
+
+
+async def test_a_status_that_was_lost_makes_no_second_object(
+    driver: Driver, cluster: MemoryOpenSearch
+) -> None:
+    await driver.rest()
+    id_ = driver.status["id"]
+    driver.stage.clock.seconds += 3600
+    driver.stage.store.change(KEY, status={})
+    await driver.rest()
+
+    assert driver.status["id"] == id_
+    assert list(cluster.docs["model"]) == [id_]
+    assert driver.condition("Ready") == ("True", "Succeeded")
+
+
+async def test_a_new_object_is_created_without_a_search(driver: Driver, cluster: MemoryOpenSearch) -> None:
+    await driver.rest()
+
+    assert cluster.count("search_model") == 0
