@@ -6,6 +6,7 @@ together.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from opensearch_ml_operator.errors import MLCode, MLError, ObjectGoneError, Stat
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 from opensearch_ml_operator.opensearch.gate import Gate
 from opensearch_ml_operator.reconcilers.ports import (
+    ClusterSettings,
     ConnectionSettings,
     GateName,
     Hit,
@@ -183,6 +185,7 @@ class MemoryOpenSearch:
         self.ids: deque[str] = deque()
         """Ids to give out before the usual ones."""
         self.docs: dict[str, dict[str, dict[str, Any]]] = {"connector": {}, "group": {}, "model": {}}
+        self.settings: dict[str, dict[str, Any]] = {"persistent": {}, "transient": {}, "defaults": {}}
         self.tasks: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
         self.failures: dict[str, deque[Failure]] = defaultdict(deque)
@@ -203,6 +206,17 @@ class MemoryOpenSearch:
 
     async def server_info(self) -> ServerInfo:
         return ServerInfo("3.6.0", "opensearch", "memory", "uuid", (), private_addresses_allowed=True)
+
+    async def read_settings(self) -> ClusterSettings:
+        _end(self._begin("read_settings"))
+        return ClusterSettings(**{name: dict(layer) for name, layer in self.settings.items()})
+
+    async def update_settings(self, changes: Mapping[str, Any]) -> None:
+        failure = self._begin("update_settings")
+        if failure is None or failure.carried_out:
+            merged = {**self.settings["persistent"], **json.loads(json.dumps(changes))}
+            self.settings["persistent"] = {name: value for name, value in merged.items() if value is not None}
+        _end(failure)
 
     async def create_connector(self, body: Mapping[str, Any]) -> str:
         shown = {"access" if key == "access_mode" else key: value for key, value in body.items()}

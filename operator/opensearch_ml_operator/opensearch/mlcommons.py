@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import MLCode, MLError
-from ..reconcilers.ports import Hit, Registered, ServerInfo
+from ..reconcilers.ports import ClusterSettings, Hit, Registered, ServerInfo
 from . import searches, server
 from .identity import ClusterIdentity
 from .observations import Observations
@@ -44,6 +44,19 @@ class MLCommonsClient:
         info = await server.inspect(self._transport)
         self._identity.learn(info.cluster_uuid)
         return info
+
+    async def read_settings(self) -> ClusterSettings:
+        """Read the settings of ML Commons in all layers; none that is not set and has no default."""
+        return await server.settings(self._transport)
+
+    async def update_settings(self, changes: Mapping[str, Any]) -> None:
+        """Set persistent settings; the server takes all of them or, with REJECTED, none.
+
+        Raises MLError AMBIGUOUS without sending anything when another cluster answers than the one meant.
+        """
+        await self._identity.confirm()
+        path = "/_cluster/settings?flat_settings=true"
+        await self._transport.call(Operation.UPDATE_SETTINGS, "PUT", path, {"persistent": dict(changes)})
 
     async def create_connector(self, body: Mapping[str, Any]) -> str:
         """Create a connector and return its id (TransportCreateConnectorAction)."""

@@ -12,6 +12,8 @@ class Operation(StrEnum):
     GET_INFO = "get-info"
     CHECK_PLUGIN = "check-plugin"
     GET_SETTINGS = "get-settings"
+    READ_SETTINGS = "read-settings"
+    UPDATE_SETTINGS = "update-settings"
     CREATE_CONNECTOR = "create-connector"
     GET_CONNECTOR = "get-connector"
     SEARCH_CONNECTORS = "search-connectors"

@@ -68,7 +68,7 @@ class Pool:
         return current is None or current.private_addresses_allowed
 
     def gate(self, key: ObjectKey, name: GateName) -> Gate:
-        """Return the gate of the connection's registers, deploys or probes; it outlives the client."""
+        """Return the connection's gate for this purpose; it outlives the client."""
         gate = self._gates.get((key, name))
         if gate is None:
             current = self._clients.get(key)
@@ -145,5 +145,6 @@ def _limit(settings: ConnectionSettings, name: GateName) -> int:
         "register": settings.max_registers,
         "deploy": settings.max_deploys,
         "probe": settings.max_probes,
+        "settings": 1,  # a list is read, then written whole: two at a time would lose each other's entries
     }
     return limits[name]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from ..errors import MLCode, MLError
-from ..reconcilers.ports import ServerInfo
+from ..reconcilers.ports import ClusterSettings, ServerInfo
 from .operations import Operation
 from .paths import BASE
 from .schemas import Info, SearchResult, Settings, Version, read
@@ -59,6 +59,16 @@ async def inspect(transport: Transport) -> ServerInfo:
         cluster_uuid=info.cluster_uuid,
         capabilities=tuple(c.value for c in Capability if c in _capabilities(info.version, settings)),
         private_addresses_allowed=settings is None or _true(settings, f"{_ML}connector.private_ip_enabled"),
+    )
+
+
+async def settings(transport: Transport) -> ClusterSettings:
+    """Read the settings of ML Commons; raises MLError, FORBIDDEN without cluster:monitor/state."""
+    answer = await transport.call(Operation.READ_SETTINGS, "GET", _SETTINGS_PATH)
+    shown = read(Settings, answer, doing=Operation.READ_SETTINGS)
+    layers = (shown.persistent, shown.transient, shown.defaults)
+    return ClusterSettings(
+        *({name: value for name, value in layer.items() if name.startswith(_ML)} for layer in layers)
     )
 
 

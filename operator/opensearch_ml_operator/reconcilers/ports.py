@@ -41,6 +41,18 @@ class ServerInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """The settings of ML Commons by full name; the configuration file's values are among the defaults.
+
+    `transient` wins over `persistent`. Values are texts, or lists of texts.
+    """
+
+    persistent: Mapping[str, Any] = field(default_factory=dict)
+    transient: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionSettings:
     """All that a client needs to know of its connection, resolved; times in seconds.
 
@@ -76,6 +88,12 @@ class MLCommons(Protocol):
 
     async def server_info(self) -> ServerInfo:
         """Ask who answers and whether ML Commons is there and may be used."""
+
+    async def read_settings(self) -> ClusterSettings:
+        """Read all settings of ML Commons as they stand."""
+
+    async def update_settings(self, changes: Mapping[str, Any]) -> None:
+        """Set persistent settings, all or none of them; None resets one."""
 
     async def create_connector(self, body: Mapping[str, Any]) -> str:
         """Create a connector and return its id."""
@@ -148,7 +166,7 @@ class Gate(Protocol):
         """Leave, or stop being parked, and wake whoever fits now; no error for a stranger."""
 
 
-GateName: TypeAlias = Literal["register", "deploy", "probe"]
+GateName: TypeAlias = Literal["register", "deploy", "probe", "settings"]
 
 
 class ConnectionPool(Protocol):
@@ -164,7 +182,7 @@ class ConnectionPool(Protocol):
         """Whether the cluster lets connectors call private addresses, as the last health check saw it."""
 
     def gate(self, key: ObjectKey, name: GateName) -> Gate:
-        """Return the gate that keeps the registers, deploys or probes of this connection few."""
+        """Return the gate that keeps the registers, deploys, probes or settings of this connection few."""
 
     async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommons:
         """Return the client with these settings, made anew (and not available yet) if they have changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from .cluster import Call, Cluster
 
 PREFIX = "plugins.ml_commons."
-_TRUSTED = f"{PREFIX}trusted_connector_endpoints_regex"
+TRUSTED = f"{PREFIX}trusted_connector_endpoints_regex"
 _DEFAULT_TRUSTED = [
     r"^https://runtime\.sagemaker\..*[a-z0-9-]\.amazonaws\.com/.*$",
     r"^https://bedrock-runtime\..*[a-z0-9-]\.amazonaws\.com/.*$",
@@ -30,7 +31,9 @@ def default_settings(trusted: tuple[str, ...]) -> Doc:
         f"{PREFIX}model_access_control_enabled": "false",
         f"{PREFIX}model_auto_deploy.enable": "true",
         f"{PREFIX}max_register_model_tasks_per_node": "10",
-        _TRUSTED: [*_DEFAULT_TRUSTED, *trusted],
+        f"{PREFIX}safe_delete_model": "false",
+        f"{PREFIX}task_dispatcher.eligible_node_role.remote_model": ["data", "ml"],
+        TRUSTED: [*_DEFAULT_TRUSTED, *trusted],
     }
 
 
@@ -46,29 +49,47 @@ async def get_info(cluster: Cluster, call: Call) -> Doc:  # noqa: ARG001 - all h
 
 
 async def get_settings(cluster: Cluster, call: Call) -> Doc:
-    """Answer as with flat_settings and a filter: empty layers are left out."""
+    """Answer as with flat_settings and a filter: empty layers are left out, and defaults of what is set."""
     layers = {"persistent": cluster.persistent, "transient": cluster.transient}
     if call.query.get("include_defaults") == "true":
-        layers["defaults"] = cluster.defaults
+        given = {**cluster.persistent, **cluster.transient}
+        layers["defaults"] = {key: value for key, value in cluster.defaults.items() if key not in given}
     return {name: layer for name, layer in layers.items() if layer}
 
 
 async def put_settings(cluster: Cluster, call: Call) -> Doc:
-    """Set or (by null) reset; a list replaces the list before, defaults too. Takes no look at patterns."""
+    """Set or (by null) reset, all or nothing; a list replaces the list before, defaults too.
+
+    Scalars become text and stay as they were written. Patterns are not looked at before 3.7.
+    """
     body = call.body or {}
-    for name, layer in (("persistent", cluster.persistent), ("transient", cluster.transient)):
-        for key, value in body.get(name, {}).items():
-            if value is None:
-                layer.pop(key, None)
-            elif key == _TRUSTED:
-                layer[key] = value if isinstance(value, list) else [value]
-            else:
-                layer[key] = str(value).lower() if isinstance(value, bool) else value
-    return {
-        "acknowledged": True,
-        "persistent": body.get("persistent", {}),
-        "transient": body.get("transient", {}),
-    }
+    layers = {"persistent": cluster.persistent, "transient": cluster.transient}
+    changes = {name: {key: _text(value) for key, value in body.get(name, {}).items()} for name in layers}
+    for name, layer in changes.items():
+        for key, value in layer.items():
+            _check(cluster, name, key, value)
+    for name, layer in layers.items():
+        layer.update(changes[name])
+        for key in [key for key, value in layer.items() if value is None]:
+            del layer[key]
+    shown = {name: {k: v for k, v in layer.items() if v is not None} for name, layer in changes.items()}
+    return {"acknowledged": True, **shown}
+
+
+def _text(value: Any) -> Any:
+    """Return a value as it is stored (Settings.fromXContent)."""
+    if isinstance(value, list):
+        return [_text(each) for each in value]
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _check(cluster: Cluster, layer: str, key: str, value: Any) -> None:
+    """Refuse what the server would; every other setting is known and takes anything."""
+    if key not in cluster.defaults:
+        kind = "settings_exception" if cluster.release >= (3, 0) else "illegal_argument_exception"
+        raise refused(400, f"{layer} setting [{key}], not recognized", kind)
+    if cluster.defaults[key] in ("true", "false") and value not in ("true", "false", None):
+        raise illegal(f"Failed to parse value [{value}] as only [true] or [false] are allowed.")
 
 
 def setting(cluster: Cluster, name: str) -> Any:
@@ -87,7 +108,8 @@ def is_on(cluster: Cluster, name: str) -> bool:
 
 def check_trusted(cluster: Cluster, url: str) -> None:
     """Match the whole URL against the list; a broken pattern in it fails everyone."""
-    for pattern in setting(cluster, "trusted_connector_endpoints_regex"):
+    trusted = setting(cluster, "trusted_connector_endpoints_regex")
+    for pattern in trusted if isinstance(trusted, list) else [trusted]:
         try:
             if re.fullmatch(pattern, url):
                 return

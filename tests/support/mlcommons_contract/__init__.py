@@ -10,16 +10,17 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-_MODULES = ("connectors", "deploying", "groups", "models", "reading", "target")
+_MODULES = ("connectors", "deploying", "groups", "models", "reading", "settings", "target")
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
 
-from . import connectors, deploying, groups, models, reading  # noqa: E402 - rewritten, so that failures explain
+from . import connectors, deploying, groups, models, reading, settings  # noqa: E402 - rewritten, so that failures explain
 from .target import Target  # noqa: E402
 
 Check = Callable[[Target], Awaitable[None]]
 
 CHECKS: tuple[Check, ...] = (
     *reading.CHECKS,
+    *settings.CHECKS,
     *groups.CHECKS,
     *connectors.CHECKS,
     *models.CHECKS,

@@ -82,3 +82,18 @@ async def test_a_burst_of_absences_asks_once(client: MLCommons, server: FakeMLCo
     for _ in range(5):
         assert await client.get_group("missing") is None
     assert looks(server) == 2
+
+
+async def test_settings_are_changed_on_the_cluster_that_is_meant_alone(
+    client: MLCommons, server: FakeMLCommons, clock: Clock
+) -> None:
+    setting = "plugins.ml_commons.safe_delete_model"
+    await client.update_settings({setting: "true"})
+    assert server.cluster.persistent == {setting: "true"}
+    server.cluster.uuid = "another"
+    clock.ahead = FRESH
+
+    with pytest.raises(MLError) as refused:
+        await client.update_settings({setting: None})
+    assert refused.value.code is MLCode.AMBIGUOUS
+    assert server.count("put-settings") == 1

@@ -209,6 +209,13 @@ async def test_gates_are_one_per_connection_and_purpose(pool: Pool) -> None:
     assert pool.gate(OTHER, "register").try_enter(B, "b")
 
 
+async def test_settings_are_changed_by_one_at_a_time(pool: Pool) -> None:
+    await pool.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",)))
+    gate = pool.gate(KEY, "settings")
+
+    assert [gate.try_enter(owner, owner.name) for owner in (A, B)] == [True, False]
+
+
 async def test_gates_outlive_the_client_and_follow_its_limits(pool: Pool, recorder: Recorder) -> None:
     narrow = ConnectionSettings(endpoints=("http://127.0.0.1:9",), max_deploys=1)
     await pool.put(KEY, narrow)
