@@ -50,6 +50,7 @@ from .reconcilers.group import GroupReconciler
 from .reconcilers.model import ModelReconciler
 from .reconcilers.outcome import Reconciler
 from .reconcilers.session import Ports
+from .reconcilers.settings import SettingsReconciler
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ def build(
     reconcilers: dict[str, Reconciler] = {
         "OpenSearchConnection": ConnectionReconciler(ports),
         "MLModelGroup": GroupReconciler(ports),
+        "MLClusterSettings": SettingsReconciler(ports),
         "MLConnector": ConnectorReconciler(ports),
         "RemoteModel": ModelReconciler(ports),
     }

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     REJECTED = "Rejected"
     ENDPOINT_NOT_TRUSTED = "EndpointNotTrusted"
     PRIVATE_ADDRESS = "PrivateAddress"
+    CONFLICT = "Conflict"
     THROTTLED = "Throttled"
     # Registered, Deployed
     REGISTER_TASK_RUNNING = "RegisterTaskRunning"

@@ -10,7 +10,7 @@ from delivery.chart import MATRIX, NAME, NAMESPACE, WATCHED, Chart, Manifest, Va
 from opensearch_ml_operator.constants import GROUP
 from opensearch_ml_operator.models.kinds import KINDS
 
-PLURALS = ["opensearchconnections", "mlmodelgroups", "mlconnectors", "remotemodels"]
+PLURALS = ["opensearchconnections", "mlmodelgroups", "mlconnectors", "remotemodels", "mlclustersettings"]
 IN_EACH_NAMESPACE = [
     {"apiGroups": [GROUP], "resources": PLURALS, "verbs": ["get", "list", "watch", "patch"]},
     {"apiGroups": [GROUP], "resources": [f"{plural}/status" for plural in PLURALS], "verbs": ["patch"]},

@@ -22,6 +22,7 @@ from opensearch_ml_operator.models.group import MLModelGroupStatus
 from opensearch_ml_operator.models.kinds import KINDS, KindInfo, by_kind
 from opensearch_ml_operator.models.model import HealingStatus, RemoteModelStatus, Task, Workers
 from opensearch_ml_operator.models.probe import ProbeStatus
+from opensearch_ml_operator.models.settings import AddedEndpoints, MLClusterSettingsStatus, PreviousValue
 from stack.controlplane import ControlPlane
 from support.kind_documents import (
     ACCEPTED,
@@ -223,6 +224,19 @@ STATUSES: dict[str, StatusBase] = {
             last_time=TIME, last_success_time=TIME, latency_ms=1, dimension=0, message="yes", hash="0a"
         ),
         spec_hash="0a",
+    ),
+    "MLClusterSettings": MLClusterSettingsStatus(
+        observed_generation=1,
+        conditions=[READY],
+        last_handled_reconcile_at="now",
+        last_sync_time=TIME,
+        previous={
+            "plugins.ml_commons.a": PreviousValue(),
+            "plugins.ml_commons.b": PreviousValue(value="true"),
+            "plugins.ml_commons.c": PreviousValue(values=["data", "ml"]),
+        },
+        trusted_endpoints=AddedEndpoints(default=True, before=["^a$"], added=["^b$"]),
+        unclear_since=TIME,
     ),
 }
 

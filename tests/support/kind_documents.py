@@ -16,6 +16,7 @@ MINIMAL: Final[Mapping[str, Mapping[str, Any]]] = {
     "MLModelGroup": {"connectionRef": {"name": "main"}},
     "MLConnector": {"connectionRef": {"name": "main"}, "actions": [PREDICT]},
     "RemoteModel": {"connectorRef": {"name": "embeddings"}},
+    "MLClusterSettings": {"connectionRef": {"name": "main"}},
 }
 
 
@@ -164,6 +165,7 @@ RULES: Final[tuple[RuleCase, ...]] = (
         keeps=({"modelGroupRef": {"name": "search"}}, {"modelGroupID": "aBc_-1"}),
         breaks=({"modelGroupRef": {"name": "search"}, "modelGroupID": "aBc_-1"},),
     ),
+    *_managed("MLClusterSettings"),
     _durations("RemoteModel", "healing.window", "between 1m and 24h", ("1m", "24h"), ("59s", "25h")),
     _durations(
         "RemoteModel", "healing.stuckAfter", "between 10s and 24h", ("10s", "1440m"), ("9s", "24h1ms")
@@ -191,6 +193,13 @@ RULES: Final[tuple[RuleCase, ...]] = (
     ),
 )
 
+_SETTINGS: Final = {
+    "safe_delete_model": True,
+    "plugins.ml_commons.max_ml_task_per_node": 7,
+    "model_auto_redeploy_success_ratio": 0.75,
+    "exclude_nodes._name": "",
+    "task_dispatcher.eligible_node_role.remote_model": ["data"],
+}
 _IMMUTABLE: Final = "connectionRef cannot be changed; delete the object and create it again"
 UPDATE_RULES: Final[tuple[UpdateCase, ...]] = (
     *(
@@ -205,6 +214,13 @@ UPDATE_RULES: Final[tuple[UpdateCase, ...]] = (
             breaks=({"connectionRef": {"name": "other"}},),
         )
         for kind in ("MLModelGroup", "MLConnector")
+    ),
+    UpdateCase(
+        "MLClusterSettings",
+        _IMMUTABLE,
+        before={},
+        keeps=({"onDelete": "Leave"}, {"settings": _SETTINGS}),
+        breaks=({"connectionRef": {"name": "other"}},),
     ),
     UpdateCase(
         "RemoteModel",
@@ -259,6 +275,8 @@ ACCEPTED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("RemoteModel", {"healing": {"enabled": False, "maxAttempts": 1}}),
     ("RemoteModel", {"probe": {"parameters": {"messages": [{"role": "user", "content": None}], "n": 1.5}}}),
     ("RemoteModel", {"probe": {"expect": {"jsonPath": "a-b[0][12].c_d", "dimension": 1024}}}),
+    ("MLClusterSettings", {"settings": _SETTINGS, "onDelete": "Leave"}),
+    ("MLClusterSettings", {"trustedEndpoints": {"add": ["^https://models.example/.*$", "x" * 256]}}),
 )
 
 REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
@@ -324,4 +342,12 @@ REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("RemoteModel", {"probe": {"expect": {"jsonPath": "a[*]"}}}),
     ("RemoteModel", {"probe": {"expect": {"jsonPath": ""}}}),
     ("RemoteModel", {"probe": {"failureThreshold": 0}}),
+    ("MLClusterSettings", {"connectionRef": ABSENT}),
+    ("MLClusterSettings", {"settings": ["safe_delete_model"]}),
+    ("MLClusterSettings", {"settings": {f"s{number}": 1 for number in range(129)}}),
+    ("MLClusterSettings", {"trustedEndpoints": {}}),
+    ("MLClusterSettings", {"trustedEndpoints": {"add": []}}),
+    ("MLClusterSettings", {"trustedEndpoints": {"add": ["x" * 257]}}),
+    ("MLClusterSettings", {"trustedEndpoints": {"add": ["a", "a"]}}),
+    ("MLClusterSettings", {"onDelete": "restore"}),
 )

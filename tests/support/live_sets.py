@@ -109,6 +109,10 @@ class Sets:
             "RemoteModel", name, {key: value for key, value in whole.items() if value is not None}
         )
 
+    def settings(self, name: str, *, connection: str = "main", **spec: Any) -> Document:
+        """Return settings of the cluster."""
+        return self._ours("MLClusterSettings", name, {"connectionRef": {"name": connection}, **spec})
+
     def one_set(self, name: str, *, connection: str = "main") -> list[Document]:
         """Return a model with its own connector and group."""
         return [

@@ -50,6 +50,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - mlmodelgroups
 - mlconnectors
 - remotemodels
+- mlclustersettings
 {{- end -}}
 
 {{- define "operator.subject" -}}

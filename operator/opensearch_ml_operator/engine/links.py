@@ -51,7 +51,7 @@ def references_of(snapshot: Snapshot) -> tuple[ObjectKey, ...]:
     match snapshot.key.kind:
         case "RemoteModel":
             fields = {"connectorRef": CONNECTOR, "modelGroupRef": GROUP, "connectionRef": CONNECTION}
-        case "MLConnector" | "MLModelGroup":
+        case "MLConnector" | "MLModelGroup" | "MLClusterSettings":
             fields = {"connectionRef": CONNECTION}
         case _:
             return ()

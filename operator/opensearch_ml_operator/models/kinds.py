@@ -10,6 +10,7 @@ from .connection import OpenSearchConnectionSpec, OpenSearchConnectionStatus
 from .connector import MLConnectorSpec, MLConnectorStatus
 from .group import MLModelGroupSpec, MLModelGroupStatus
 from .model import RemoteModelSpec, RemoteModelStatus
+from .settings import MLClusterSettingsSpec, MLClusterSettingsStatus
 
 CATEGORY: Final = "opensearch-ml"
 
@@ -121,6 +122,16 @@ KINDS: Final[tuple[KindInfo, ...]] = (
             ".spec.modelGroupRef.name",
             ".spec.deletionPolicy",
         ),
+    ),
+    KindInfo(
+        kind="MLClusterSettings",
+        plural="mlclustersettings",
+        short_name="mlsettings",
+        description="Settings of the ML Commons plugin, kept on the cluster of one connection.",
+        spec=MLClusterSettingsSpec,
+        status=MLClusterSettingsStatus,
+        columns=(_READY, _STATUS, _CONNECTION, _AGE, *_WIDE),
+        selectable_fields=(".spec.connectionRef.name",),
     ),
 )
 

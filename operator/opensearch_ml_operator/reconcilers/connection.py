@@ -62,7 +62,7 @@ class ConnectionReconciler:
         """Wait until nobody needs the connection; until then it goes on working."""
         if not self._ports.catalog.dependents(snapshot.key):
             # A process that has just started may not have heard of them yet, and they cannot go without us.
-            for kind in (references.CONNECTOR, references.MODEL, references.GROUP):
+            for kind in (references.CONNECTOR, references.MODEL, references.GROUP, references.SETTINGS):
                 await self._ports.store.read_all(kind, snapshot.key.namespace)
         if not self._ports.catalog.dependents(snapshot.key):
             await self._ports.pool.drop(snapshot.key)

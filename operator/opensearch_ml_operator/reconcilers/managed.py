@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from ..constants import ConditionType, Reason
 from ..errors import MLError
-from ..models.common import ManagedStatus, seconds
+from ..models.common import ManagedStatus, StatusBase, seconds
 from ..models.snapshot import Snapshot
 from . import create, references, refusal
 from .conditions import Fact, false
@@ -36,7 +36,7 @@ def freshness(interval: str) -> float:
     return (seconds(interval) or NET) / 2
 
 
-async def unconnected(session: Session[ManagedStatus], verdict: Fact | Unknown) -> Outcome:
+async def unconnected(session: Session[StatusBase], verdict: Fact | Unknown) -> Outcome:
     """Show why the connection cannot be used; the connection wakes its dependents when it can."""
     if isinstance(verdict, Fact):
         if not session.waited(GRACE):
@@ -45,15 +45,13 @@ async def unconnected(session: Session[ManagedStatus], verdict: Fact | Unknown) 
     return Outcome(requeue_after=NET)
 
 
-async def refused(session: Session[ManagedStatus], error: MLError, *, doing: str) -> Outcome:
+async def refused(session: Session[StatusBase], error: MLError, *, doing: str) -> Outcome:
     """Show a refusal and try again with growing delay."""
     await session.record(refusal.fact(error, doing=doing))
     return refusal.outcome(error)
 
 
-async def blocked(
-    session: Session[ManagedStatus], reason: Reason, words: str, *, after: float = NET
-) -> Outcome:
+async def blocked(session: Session[StatusBase], reason: Reason, words: str, *, after: float = NET) -> Outcome:
     """Show what holds a deletion up; it goes on by itself."""
     if not session.waited(GRACE):
         return Outcome(requeue_after=min(GRACE, after))

@@ -14,7 +14,18 @@ from ..constants import ConditionType, Reason
 from ..errors import OperatorError
 from .conditions import Fact, false
 
-_PRECIOUS = frozenset({"id", "pending", "previous", "revision", "ownedGroupID", "modelGroupID", "connection"})
+_PRECIOUS = frozenset(
+    {
+        "id",
+        "pending",
+        "previous",
+        "revision",
+        "ownedGroupID",
+        "modelGroupID",
+        "connection",
+        "trustedEndpoints",
+    }
+)
 _FAR = 3000
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

@@ -16,6 +16,7 @@ CONNECTION = "OpenSearchConnection"
 CONNECTOR = "MLConnector"
 GROUP = "MLModelGroup"
 MODEL = "RemoteModel"
+SETTINGS = "MLClusterSettings"
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,11 @@ def test_the_models_and_the_schema_have_the_same_defaults(kind: str, changes: Ma
     by_server = filled(raw, schema_of(info)["properties"]["spec"])
 
     assert info.spec.model_validate(by_server).to_body() == info.spec.model_validate(raw).to_body()
-    assert set(info.spec.model_validate(raw).to_body()) - set(by_server) <= {"credentials", "parameters"}
+    assert set(info.spec.model_validate(raw).to_body()) - set(by_server) <= {
+        "credentials",
+        "parameters",
+        "settings",
+    }
 
 
 def test_the_files_in_the_repository_are_up_to_date(tmp_path: Path) -> None:

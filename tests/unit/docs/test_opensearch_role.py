@@ -14,6 +14,7 @@ PAGE = (ROOT / "docs" / "opensearch-role.md").read_text()
 FOLDER = ROOT / "deploy" / "opensearch-role"
 ROLE: dict[str, Any] = json.loads((FOLDER / "role.json").read_text())
 PROBE_ROLE: dict[str, Any] = json.loads((FOLDER / "probe-role.json").read_text())
+SETTINGS_ROLE: dict[str, Any] = json.loads((FOLDER / "settings-role.json").read_text())
 
 
 def test_the_configuration_file_holds_the_same_role() -> None:
@@ -34,6 +35,12 @@ def test_the_role_for_probes_is_one_permission_more() -> None:
     assert PROBE_ROLE["cluster_permissions"] == ["cluster:admin/opensearch/ml/predict"]
     assert not set(PROBE_ROLE["cluster_permissions"]) & set(ROLE["cluster_permissions"])
     assert "deploy/opensearch-role/probe-role.json" in PAGE
+
+
+def test_the_role_for_settings_is_one_permission_more() -> None:
+    assert SETTINGS_ROLE["cluster_permissions"] == ["cluster:admin/settings/update"]
+    assert not set(SETTINGS_ROLE["cluster_permissions"]) & set(ROLE["cluster_permissions"])
+    assert "deploy/opensearch-role/settings-role.json" in PAGE
 
 
 def test_the_role_holds_no_wildcard_and_no_right_on_data() -> None:

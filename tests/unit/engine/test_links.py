@@ -77,8 +77,8 @@ def test_a_model_refers_to_its_connector_group_and_connection() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["MLConnector", "MLModelGroup"])
-def test_connectors_and_groups_refer_to_their_connection_only(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["MLConnector", "MLModelGroup", "MLClusterSettings"])
+def test_connectors_groups_and_settings_refer_to_their_connection_only(kind: str) -> None:
     spec = {"connectionRef": {"name": "os"}, "connectorRef": {"name": "c"}, "modelGroupRef": {"name": "g"}}
     assert references_of(snapshot(kind=kind, spec=spec)) == (ObjectKey("OpenSearchConnection", "team", "os"),)
 

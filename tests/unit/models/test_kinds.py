@@ -32,6 +32,7 @@ def test_kinds_are_found_by_name() -> None:
 
 
 def test_no_two_kinds_share_a_name() -> None:
-    names = [name for info in KINDS for name in (info.plural, info.singular, info.short_name)]
+    # A kind that is a plural already has one name for both, as Endpoints has.
+    names = [name for info in KINDS for name in {info.plural, info.singular, info.short_name}]
 
     assert len(set(names)) == len(names)
