@@ -47,7 +47,8 @@ _ADVICE = {
     MLCode.ENDPOINT_NOT_TRUSTED: _Advice(
         ConditionType.SYNCED,
         Reason.ENDPOINT_NOT_TRUSTED,
-        "Add a pattern for this URL to plugins.ml_commons.trusted_connector_endpoints_regex.",
+        "Add a pattern for this URL to plugins.ml_commons.trusted_connector_endpoints_regex: by hand, or "
+        "with an MLClusterSettings.",
     ),
     MLCode.PRIVATE_ADDRESS: _Advice(
         ConditionType.SYNCED,
