@@ -276,6 +276,20 @@ async def test_an_older_object_that_wants_it_later_gets_it_back_to_back(world: W
     assert old.status["previous"] == {X: {}}
 
 
+async def test_who_waits_for_a_setting_hears_when_the_spec_no_longer_names_it(world: World) -> None:
+    old = world.add("old", settings={"x": 1})
+    await old.rest()
+    young = world.add("young", settings={"x": 2})
+    await young.once()
+    world.edit(old, settings={"y": 1})
+    world.stage.pool.woken.clear()
+    await old.once()
+    assert world.stage.pool.woken == [young.key]
+    await young.once()
+
+    assert world.stands == {X: "2", Y: "1"}
+
+
 async def test_one_at_a_time_on_a_connection(world: World) -> None:
     one = world.add("one", settings={"x": 1})
     gate = world.stage.pool.gate(MAIN, "settings")
@@ -322,6 +336,23 @@ async def test_deletion_waits_for_the_cluster(world: World) -> None:
     world.cluster.fail("read_settings", MLCode.AMBIGUOUS)
     assert not (await one.once()).finalized
 
+    assert (await one.rest()).finalized
+    assert world.stands == {}
+
+
+async def test_deletion_ends_only_when_what_stood_before_is_seen(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = world.add("one", settings={"x": 1})
+    await one.rest()
+
+    async def pretend(changes: Mapping[str, Any]) -> None:
+        assert changes == {X: None}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.cluster, "update_settings", pretend)
+        one.delete()
+        assert (await one.once()).retry
     assert (await one.rest()).finalized
     assert world.stands == {}
 

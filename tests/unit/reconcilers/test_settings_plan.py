@@ -159,6 +159,13 @@ def test_the_list_of_trusted_endpoints(wish: Wish, held: Held, stands: Any, chan
     assert made.keep == keep
 
 
+def test_a_default_that_has_changed_since_is_not_pinned() -> None:
+    """A new release of the server brings a new default list."""
+    held = added(before=["d1"])
+
+    assert step(adds("d1"), held=held, persistent={}).changes == {}
+
+
 def test_what_is_added_is_on_record_before_and_what_is_dropped_until_after() -> None:
     made = step(adds("m"), held=added("n"), persistent={TRUSTED: ["d1", "d2", "n"]})
 
