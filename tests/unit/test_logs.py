@@ -13,6 +13,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from opensearch_ml_operator import logs
+from opensearch_ml_operator.kopf_settings import build_settings
 from opensearch_ml_operator.logs import MASK, Redactor, set_up
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.reconcilers.ports import SecretData
@@ -249,7 +250,7 @@ def test_kopf_speaks_of_an_object_by_our_name_for_it(redactor: Redactor) -> None
     stream = Stream(redactor)
     reference = {"apiVersion": "v1", "kind": "RemoteModel", "namespace": "team", "name": "one", "uid": "u"}
     logging.getLogger("kopf.objects").warning(
-        "x", extra={"k8s_ref": reference, "k8s_skip": False, "settings": 1}
+        "x", extra={"k8s_ref": reference, "k8s_skip": False, "settings": build_settings()}
     )
     assert stream.record["key"] == "RemoteModel team/one"
     assert set(stream.record) == {"time", "level", "logger", "message", "key"}
