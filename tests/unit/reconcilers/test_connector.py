@@ -12,7 +12,8 @@ from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.reconcilers.connector import ConnectorReconciler
 from opensearch_ml_operator.reconcilers.ports import SecretData
 from support.kind_documents import PREDICT
-from support.memory_ports import NAMESPACE, MemoryOpenSearch, Stage
+from support.memory_opensearch import MemoryOpenSearch
+from support.memory_ports import NAMESPACE, Stage
 from unit.reconcilers.driving import Driver
 
 KEY = ObjectKey("MLConnector", NAMESPACE, "one")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from opensearch_ml_operator.reconcilers.corrections import WINDOW, Corrections
 from opensearch_ml_operator.reconcilers.model_watch import Watch, Watches
-from support.memory_ports import Clock
+from support.memory_clock import Clock
 
 
 def test_equal_corrections_add_up_and_a_different_one_starts_anew() -> None:

@@ -14,7 +14,8 @@ from opensearch_ml_operator.reconcilers.creation import Created, Creation
 from opensearch_ml_operator.reconcilers.outcome import Outcome
 from opensearch_ml_operator.reconcilers.refusal import STALLED_INTERVAL
 from opensearch_ml_operator.reconcilers.session import Session
-from support.memory_ports import MemoryOpenSearch, Stage
+from support.memory_opensearch import MemoryOpenSearch
+from support.memory_ports import Stage
 
 QUIET = 120.0
 TOKEN = marker("uid-MLModelGroup-one", Role.GROUP, 1)

@@ -10,7 +10,8 @@ from opensearch_ml_operator.errors import MLCode
 from opensearch_ml_operator.models.group import MLModelGroupSpec
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.reconcilers.group import GroupReconciler, desired_body, difference
-from support.memory_ports import NAMESPACE, MemoryOpenSearch, Stage
+from support.memory_opensearch import MemoryOpenSearch
+from support.memory_ports import NAMESPACE, Stage
 from unit.reconcilers.driving import Driver
 
 KEY = ObjectKey("MLModelGroup", NAMESPACE, "one")

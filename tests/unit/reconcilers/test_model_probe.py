@@ -9,7 +9,8 @@ import pytest
 from opensearch_ml_operator.errors import KubernetesUnavailableError, MLCode, MLError
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.reconcilers.model import ModelReconciler
-from support.memory_ports import NAMESPACE, SECRET, Failure, MemoryOpenSearch, Stage, embedding, ready
+from support.memory_opensearch import Failure, MemoryOpenSearch, embedding
+from support.memory_ports import NAMESPACE, SECRET, Stage, ready
 from unit.reconcilers.driving import Driver
 
 KEY = ObjectKey("RemoteModel", NAMESPACE, "model")

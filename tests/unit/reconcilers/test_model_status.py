@@ -22,7 +22,7 @@ from opensearch_ml_operator.reconcilers.model_status import (
     workers,
 )
 from opensearch_ml_operator.reconcilers.records import timestamp
-from support.memory_ports import START
+from support.memory_clock import START
 
 HEALING = Healing()
 NOW = "2026-01-01T00:00:00Z"

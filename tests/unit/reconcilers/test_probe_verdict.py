@@ -9,7 +9,7 @@ import pytest
 from opensearch_ml_operator.errors import MLCode, MLError
 from opensearch_ml_operator.models.probe import Expectation
 from opensearch_ml_operator.reconcilers.probe_verdict import Verdict, find, of_answer, of_error, vector_length
-from support.memory_ports import embedding
+from support.memory_opensearch import embedding
 
 CHAT: dict[str, Any] = {
     "inference_results": [

@@ -1,69 +1,19 @@
-"""MLClusterSettings: held, kept, handed over and put back."""
+"""MLClusterSettings: held and kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from opensearch_ml_operator.errors import MLCode
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.reconcilers.outcome import Outcome
 from opensearch_ml_operator.reconcilers.settings import SettingsReconciler
-from opensearch_ml_operator.reconcilers.settings_claims import TRUSTED
-from support.memory_ports import CONNECTION, NAMESPACE, MemoryOpenSearch, Stage
+from support.memory_ports import NAMESPACE
 from unit.reconcilers.driving import Driver
-
-KIND = "MLClusterSettings"
-X, Y = "plugins.ml_commons.x", "plugins.ml_commons.y"
-DEFAULT = ["d1", "d2"]
-MAIN = ObjectKey("OpenSearchConnection", NAMESPACE, CONNECTION)
-
-
-class World:
-    """One cluster, one operator, and some objects in the order in which they were made."""
-
-    def __init__(self, **persistent: Any) -> None:
-        self.stage = Stage()
-        self.cluster: MemoryOpenSearch = self.stage.cluster()
-        self.cluster.settings["defaults"] = {TRUSTED: DEFAULT}
-        self.cluster.settings["persistent"] = persistent
-        self.reconciler = SettingsReconciler(self.stage.ports())
-        self.made = 0
-
-    @property
-    def stands(self) -> Mapping[str, Any]:
-        return self.cluster.settings["persistent"]
-
-    def add(self, name: str, **spec: Any) -> Driver:
-        self.made += 1
-        created = f"2026-01-01T00:00:{self.made:02}Z"
-        whole = {"connectionRef": {"name": CONNECTION}, **spec}
-        key = self.stage.add(KIND, name, spec=whole, created=created).key
-        self.stage.links[MAIN] = (*self.stage.links.get(MAIN, ()), key)
-        return Driver(self.stage, self.reconciler, key)
-
-    def edit(self, driver: Driver, **spec: Any) -> None:
-        self.stage.store.change(driver.key, spec={"connectionRef": {"name": CONNECTION}, **spec})
-
-    async def gone(self, driver: Driver) -> None:
-        """Delete an object, and forget it when it may go."""
-        driver.delete()
-        assert (await driver.rest()).finalized
-        self.forget(driver)
-
-    def forget(self, driver: Driver) -> None:
-        del self.stage.store.objects[driver.key]
-        self.stage.links[MAIN] = tuple(key for key in self.stage.links[MAIN] if key != driver.key)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
+from unit.reconcilers.settings_world import DEFAULT, KIND, MAIN, World, X, Y
 
 
 async def test_set_kept_changed_and_put_back() -> None:
@@ -236,60 +186,6 @@ async def test_a_transient_value_that_wins_is_told(world: World) -> None:
     assert one.condition("Ready") == ("True", "Succeeded")
 
 
-async def test_the_older_wins_and_the_other_takes_over_when_it_goes(world: World) -> None:
-    old = world.add("old", settings={"x": 1})
-    young = world.add("young", settings={"x": 2, "y": 2})
-    await young.once()
-    await old.rest()
-    await young.once()
-    assert world.stands == {X: "1", Y: "2"}
-    assert young.condition("Synced") == ("False", "Conflict")
-    assert f"{X} by old" in young.message("Synced")
-    assert young.condition("Stalled") == ("True", "Conflict")
-
-    world.stage.pool.woken.clear()
-    await world.gone(old)
-    assert world.stage.pool.woken == [young.key]
-    await young.rest()
-    assert world.stands == {X: "2", Y: "2"}
-    assert young.condition("Ready") == ("True", "Succeeded")
-
-    await world.gone(young)
-    assert world.stands == {}
-
-
-async def test_an_older_object_that_wants_it_later_gets_it_back_to_back(world: World) -> None:
-    old = world.add("old")
-    young = world.add("young", settings={"x": 2})
-    await young.rest()
-    world.edit(old, settings={"x": 1})
-    world.stage.pool.woken.clear()
-    await old.once()
-    assert world.stands == {X: "2"}
-    assert old.condition("Synced") == ("False", "Conflict")
-    assert world.stage.pool.woken == [young.key]
-    await young.once()
-    assert world.stands == {}
-    assert old.key in world.stage.pool.woken
-    await old.rest()
-    assert world.stands == {X: "1"}
-    assert old.status["previous"] == {X: {}}
-
-
-async def test_who_waits_for_a_setting_hears_when_the_spec_no_longer_names_it(world: World) -> None:
-    old = world.add("old", settings={"x": 1})
-    await old.rest()
-    young = world.add("young", settings={"x": 2})
-    await young.once()
-    world.edit(old, settings={"y": 1})
-    world.stage.pool.woken.clear()
-    await old.once()
-    assert world.stage.pool.woken == [young.key]
-    await young.once()
-
-    assert world.stands == {X: "2", Y: "1"}
-
-
 async def test_one_at_a_time_on_a_connection(world: World) -> None:
     one = world.add("one", settings={"x": 1})
     gate = world.stage.pool.gate(MAIN, "settings")
@@ -303,134 +199,3 @@ async def test_one_at_a_time_on_a_connection(world: World) -> None:
 
     assert world.stands == {X: "1"}
     assert gate.try_enter(other, "settings")
-
-
-@pytest.mark.parametrize(
-    ("how", "stands"),
-    [("leave", {X: "1"}), ("retain", {X: "1"}), ("restore", {})],
-)
-async def test_what_deletion_leaves(world: World, how: str, stands: dict[str, Any]) -> None:
-    one = world.add("one", settings={"x": 1}, **({"onDelete": "Leave"} if how == "leave" else {}))
-    await one.rest()
-    if how == "retain":
-        world.stage.pool.unavailable.add(MAIN)
-        annotations = {"opensearchml.io/deletion-policy": "Retain"}
-        world.stage.store.change(one.key, annotations=annotations)
-    await world.gone(one)
-
-    assert world.stands == stands
-    assert ("Retained" in world.stage.events.reasons) == bool(stands)
-
-
-async def test_deletion_waits_for_the_cluster(world: World) -> None:
-    one = world.add("one", settings={"x": 1})
-    await one.rest()
-    one.delete()
-    world.stage.clock.seconds += 10
-    world.stage.pool.unavailable.add(MAIN)
-    assert not (await one.once()).finalized
-    assert one.condition("Deletable") == ("False", "ConnectionUnavailable")
-    world.stage.pool.unavailable.clear()
-    world.cluster.fail("update_settings", MLCode.FORBIDDEN)
-    assert not (await one.once()).finalized
-    world.cluster.fail("read_settings", MLCode.AMBIGUOUS)
-    assert not (await one.once()).finalized
-
-    assert (await one.rest()).finalized
-    assert world.stands == {}
-
-
-async def test_deletion_ends_only_when_what_stood_before_is_seen(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = world.add("one", settings={"x": 1})
-    await one.rest()
-
-    async def pretend(changes: Mapping[str, Any]) -> None:
-        assert changes == {X: None}
-
-    with monkeypatch.context() as patch:
-        patch.setattr(world.cluster, "update_settings", pretend)
-        one.delete()
-        assert (await one.once()).retry
-    assert (await one.rest()).finalized
-    assert world.stands == {}
-
-
-async def test_deletion_works_for_a_spec_that_no_longer_parses(world: World) -> None:
-    one = world.add("one", settings={"x": 1})
-    await one.rest()
-    world.edit(one, settings="x", resyncInterval="never")
-    await world.gone(one)
-
-    assert world.stands == {}
-
-
-async def test_a_record_that_cannot_be_read_is_not_lost(world: World) -> None:
-    one = world.add("one", settings={"x": 1})
-    await one.rest()
-    broken = {**one.status, "trustedEndpoints": "x"}
-    world.stage.store.objects[one.key] = replace(one.snapshot, status=broken)
-    one.delete()
-    with pytest.raises(Exception, match=r"status\.trustedEndpoints cannot be read"):
-        await one.once()
-
-
-NAMES = ("a", "b", "c")
-SPECS = st.fixed_dictionaries(
-    {
-        "settings": st.dictionaries(st.sampled_from(["x", "y", TRUSTED]), st.sampled_from(["1", "2"])),
-        "add": st.lists(st.sampled_from(["d1", "m", "n"]), unique=True),
-    }
-)
-MOVES = st.one_of(
-    st.tuples(st.just("spec"), st.sampled_from(NAMES), SPECS),
-    st.tuples(st.sampled_from(["delete", "run", "lose"]), st.sampled_from(NAMES), st.none()),
-)
-STANDS = st.sampled_from([{}, {X: "0"}, {TRUSTED: ["o"]}, {X: "0", TRUSTED: ["o", "n"]}])
-
-
-def spec_of(drawn: dict[str, Any]) -> dict[str, Any]:
-    """Return a spec that is either without the whole list or without entries of it."""
-    if not drawn["add"]:
-        return {"settings": drawn["settings"]}
-    chosen = {name: value for name, value in drawn["settings"].items() if name != TRUSTED}
-    return {"settings": chosen, "trustedEndpoints": {"add": drawn["add"]}}
-
-
-async def move_on(
-    world: World, drivers: dict[str, Driver], move: str, name: str, drawn: dict[str, Any] | None
-) -> None:
-    driver = drivers.get(name)
-    if drawn is not None:
-        if driver is None:
-            drivers[name] = world.add(name, **spec_of(drawn))
-        elif not driver.snapshot.deleting:
-            world.edit(driver, **spec_of(drawn))
-    elif driver is not None:
-        if move == "delete":
-            driver.delete()
-        elif move == "lose":
-            world.cluster.fail("update_settings", MLCode.AMBIGUOUS, carried_out=True)
-        if (await driver.once()).finalized:
-            world.forget(drivers.pop(name))
-
-
-@given(STANDS, st.lists(MOVES, max_size=25))
-@settings(deadline=None, max_examples=150)
-async def test_whatever_happens_all_stands_as_before_in_the_end(
-    before: dict[str, Any], moves: list[tuple[str, str, Any]]
-) -> None:
-    world = World(**before)
-    drivers: dict[str, Driver] = {}
-    for move, name, drawn in moves:
-        await move_on(world, drivers, move, name, drawn)
-    for _ in range(6):
-        for driver in drivers.values():
-            await driver.once()
-    staying = [driver for driver in drivers.values() if not driver.snapshot.deleting]
-    assert {driver.condition("Synced")[1] for driver in staying} <= {"Succeeded", "Conflict"}
-    for driver in drivers.values():
-        await world.gone(driver)
-
-    assert world.stands == before

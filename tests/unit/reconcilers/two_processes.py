@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from opensearch_ml_operator.errors import MLCode, MLError, OperatorError, StatusConflictError
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
@@ -21,86 +21,28 @@ from opensearch_ml_operator.reconcilers.outcome import Outcome, Reconciler
 from opensearch_ml_operator.reconcilers.ports import Hit
 from opensearch_ml_operator.reconcilers.session import Ports
 from support.memory_ports import NAMESPACE, MemoryCatalog, MemoryPool, MemorySecrets, RecordedEvents, Stage
+from unit.reconcilers.process_world import (
+    Call,
+    Object,
+    Process,
+    Reply,
+    Run,
+    Version,
+    World,
+    ended,
+    time_passed,
+    told,
+    with_process,
+    written,
+)
 
 QUIET = 3.0
 LATE = 2.0
 """Seconds for which a request whose sender has given up may still be carried out: fewer than QUIET."""
 PATIENCE = 2.0
 """Seconds that a sender waits for an answer; together with LATE more than QUIET."""
-FOREVER = 300.0
-"""Seconds from which on a wait counts as rest."""
 
-Call: TypeAlias = tuple[Any, ...]
 Make: TypeAlias = Callable[[Ports], Reconciler]
-
-
-class Version(NamedTuple):
-    """The resource at one moment."""
-
-    number: int = 0
-    status: str = "{}"
-    deleting: bool = False
-
-
-class Object(NamedTuple):
-    """One remote object."""
-
-    id: str
-    description: str
-
-
-class Reply(NamedTuple):
-    """What a call came back with, and the clock then."""
-
-    value: Version | Object | tuple[Object, ...] | str | MLCode | type[StatusConflictError] | None
-    clock: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run under way: what it began with, and the replies it has had."""
-
-    version: Version
-    clock: float = 0.0
-    replies: tuple[Reply, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """What one process knows, and what it is at."""
-
-    memory: CreateMemory | None = None
-    run: Run | None = None
-    wake_in: float = 0.0
-    seen: int = -1
-    """The number of the version that its last run has left behind."""
-    hangs: float | None = None
-    """Seconds until it gives up the answer that it waits for."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Everything there is."""
-
-    stored: Version
-    processes: tuple[Process, ...]
-    crashes: int
-    losses: int
-    deletions: int
-    objects: tuple[Object, ...] = ()
-    late: tuple[tuple[float, str], ...] = ()
-    """(seconds it may still take, description) of each request that nobody waits for any more."""
-    made: int = 0
-    gone: bool = False
-
-    @property
-    def finished(self) -> bool:
-        """Whether the resource has its one object, or is gone and has none."""
-        if self.gone:
-            return not self.objects and not self.late
-        status = json.loads(self.stored.status)
-        recorded = "pending" not in status and not self.stored.deleting
-        return recorded and [each.id for each in self.objects] == [status.get("id")]
 
 
 @dataclass(slots=True)
@@ -163,7 +105,7 @@ class Search:
         ]
         for index, each in enumerate(asked):
             if each is not None and isinstance(each[1], Outcome | Exception):
-                yield _ended(world, index, *each), False
+                yield ended(world, index, *each), False
                 return  # nobody else can tell when a run ends
         for place, (left, description) in enumerate(world.late):
             others = world.late[:place] + world.late[place + 1 :]
@@ -176,14 +118,14 @@ class Search:
             yield replace(world, stored=deleting, deletions=world.deletions - 1), True
         for index, (process, each) in enumerate(zip(world.processes, asked, strict=True)):
             if world.crashes and process != Process():
-                yield _with(replace(world, crashes=world.crashes - 1), index, Process()), True
+                yield with_process(replace(world, crashes=world.crashes - 1), index, Process()), True
             if each is not None:
                 yield from self._answer(world, index, process, each[1])
             elif process.hangs is not None and process.hangs <= 0:
-                yield _with(world, index, _told(process, MLCode.AMBIGUOUS)), False
+                yield with_process(world, index, told(process, MLCode.AMBIGUOUS)), False
             elif process.run is None and (process.wake_in <= 0 or process.seen != world.stored.number):
-                yield _with(world, index, replace(process, run=Run(world.stored), wake_in=0.0)), False
-        yield from _pass_time(world)
+                yield with_process(world, index, replace(process, run=Run(world.stored), wake_in=0.0)), False
+        yield from time_passed(world)
 
     def _replay(self, index: int, process: Process) -> tuple[CreateMemory | None, Call | Outcome | Exception]:
         """Return what the process asks next, or how its run ends and what it remembers then."""
@@ -248,20 +190,20 @@ class Search:
     ) -> Iterator[tuple[World, bool]]:
         match question:
             case ("read", _):
-                yield _with(world, index, _told(process, world.stored)), False
+                yield with_process(world, index, told(process, world.stored)), False
             case ("write", snapshot, status):
-                yield _written(world, index, process, snapshot, status), False
+                yield written(world, index, process, snapshot, status), False
             case ("create_group" | "create_connector", body):
                 yield from self._sent(world, index, process, body["description"])
             case ("search_marker", _, marker):
                 hits = tuple(each for each in world.objects if marker in each.description.split())
-                yield _with(world, index, _told(process, hits)), False
+                yield with_process(world, index, told(process, hits)), False
             case ("get_group" | "get_connector", id_) | ("observe", _, id_):
                 found = next((each for each in world.objects if each.id == id_), None)
-                yield _with(world, index, _told(process, found)), False
+                yield with_process(world, index, told(process, found)), False
             case ("delete_group" | "delete_connector", id_):
                 objects = tuple(each for each in world.objects if each.id != id_)
-                yield _with(replace(world, objects=objects), index, _told(process, None)), False
+                yield with_process(replace(world, objects=objects), index, told(process, None)), False
             case other:
                 raise AssertionError(f"nobody should ask for {other}")
 
@@ -270,16 +212,16 @@ class Search:
     ) -> Iterator[tuple[World, bool]]:
         """Answer; or do not, whenever it is carried out; or refuse; or let the sender die."""
         made = self._created(world, description)
-        yield _with(made, index, _told(process, made.objects[-1].id)), False
+        yield with_process(made, index, told(process, made.objects[-1].id)), False
         if world.losses:
             losses, waiting = world.losses - 1, replace(process, hangs=PATIENCE)
             late = (*world.late, (PATIENCE + LATE, description))
-            yield _with(replace(made, losses=losses), index, waiting), True
-            yield _with(replace(world, losses=losses, late=late), index, waiting), True
-            yield _with(replace(world, losses=losses), index, _told(process, MLCode.LIMIT)), True
+            yield with_process(replace(made, losses=losses), index, waiting), True
+            yield with_process(replace(world, losses=losses, late=late), index, waiting), True
+            yield with_process(replace(world, losses=losses), index, told(process, MLCode.LIMIT)), True
         if world.crashes:
             late = (*world.late, (LATE, description))
-            yield _with(replace(world, crashes=world.crashes - 1, late=late), index, Process()), True
+            yield with_process(replace(world, crashes=world.crashes - 1, late=late), index, Process()), True
 
     def _created(self, world: World, description: str) -> World:
         one = Object(self.ids(world.made), description)
@@ -343,69 +285,3 @@ def _hit(one: Object) -> Hit:
 
 
 ACTIONS = [{"action_type": "predict", "method": "POST", "url": "https://models.example/v1/embeddings"}]
-
-
-def _told(process: Process, value: Any) -> Process:
-    run = process.run
-    assert run is not None
-    return replace(process, run=replace(run, replies=(*run.replies, Reply(value))), hangs=None)
-
-
-def _written(
-    world: World, index: int, process: Process, snapshot: Snapshot, status: Mapping[str, Any]
-) -> World:
-    if snapshot.resource_version != str(world.stored.number):
-        return _with(world, index, _told(process, StatusConflictError))
-    text = json.dumps(status, sort_keys=True)
-    stored = Version(world.stored.number + 1, text, world.stored.deleting)
-    return _with(replace(world, stored=stored), index, _told(process, stored))
-
-
-def _ended(world: World, index: int, memory: CreateMemory | None, end: Call | Outcome | Exception) -> World:
-    run = world.processes[index].run
-    assert run is not None
-    if not isinstance(end, Outcome) or world.stored.deleting != run.version.deleting:
-        return _with(world, index, Process(memory))
-    if end.finalized:
-        return replace(world, gone=True, processes=())
-    wait = 1.0 if end.retry else FOREVER if end.requeue_after is None else min(end.requeue_after, FOREVER)
-    return _with(world, index, Process(memory, wake_in=wait, seen=world.stored.number))
-
-
-def _pass_time(world: World) -> Iterator[tuple[World, bool]]:
-    waits = [left for left, _ in world.late]
-    for process in world.processes:
-        if process.hangs is not None:
-            waits.append(process.hangs)
-        elif process.run is not None or process.wake_in <= 0 or process.seen != world.stored.number:
-            return
-        elif process.wake_in < FOREVER:
-            waits.append(process.wake_in)
-    if waits and (step := min(waits)) > 0:
-        late = tuple((round(left - step, 3), description) for left, description in world.late)
-        yield (
-            replace(world, late=late, processes=tuple(_older(each, step) for each in world.processes)),
-            False,
-        )
-
-
-def _older(process: Process, step: float) -> Process:
-    def before(moment: float | None) -> float | None:
-        return None if moment is None else round(moment - step, 3)
-
-    memory, run = process.memory, process.run
-    if memory is not None:
-        memory = replace(
-            memory,
-            unresolved_since=before(memory.unresolved_since),
-            last_search=before(memory.last_search),
-        )
-    if run is not None:
-        replies = tuple(Reply(reply.value, round(reply.clock - step, 3)) for reply in run.replies)
-        run = replace(run, clock=round(run.clock - step, 3), replies=replies)
-    wake_in = process.wake_in if process.wake_in >= FOREVER else round(process.wake_in - step, 3)
-    return replace(process, memory=memory, run=run, wake_in=wake_in, hangs=before(process.hangs))
-
-
-def _with(world: World, index: int, process: Process) -> World:
-    return replace(world, processes=(*world.processes[:index], process, *world.processes[index + 1 :]))
