@@ -27,7 +27,7 @@ from .engine.links import Links
 from .engine.queue import KeyedQueue
 from .engine.stores import ReadYourWrites
 from .engine.workers import Limits
-from .errors import OperatorError
+from .errors import KubernetesForbiddenError, OperatorError
 from .handlers import build_registry
 from .health import Health
 from .kopf_settings import Login, build_settings
@@ -259,6 +259,10 @@ async def _hear_of_all(settings: Settings, operator: Operator) -> None:
         kind, namespace = unread[0]
         try:
             found = await store.read_all(kind, namespace)
+        except KubernetesForbiddenError as error:
+            # One namespace without its Role, or without itself, must not stop all others.
+            log.warning("Cannot list %s: %s", PLURALS[kind], error)
+            found = ()
         except OperatorError as error:
             log.warning("Cannot list %s: %s", PLURALS[kind], error)
             await asyncio.sleep(CRD_INTERVAL)

@@ -86,8 +86,8 @@ def test_a_missing_permission_is_named(stages: Mapping[str, Stage], operator: Op
         # What somebody changed is put back, and every object is read alone.
         stage.kube.patch("RemoteModel", "first", {"spec": {"description": "changed"}})
         stage.kube.patch("MLModelGroup", "first", {"spec": {"description": "changed"}})
-        for kind in OURS:
-            stage.kube.touch(kind, "main" if kind == "OpenSearchConnection" else "first", "1")
+        for each in objects(stage):
+            stage.kube.touch(each["kind"], each["metadata"]["name"], "1")
     until(lambda: stages[WHOLE].ready("first"))
     for stage in stages.values():
         for kind in OURS:

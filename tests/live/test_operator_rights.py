@@ -30,10 +30,16 @@ RIGHTS: list[Right] = [
     ("get", "configmaps"),
     ("create", "events"),
 ]
-TO_DELETE: list[Right] = [("get", plural) for plural in PLURALS if plural != "opensearchconnections"]
+TRIED: list[Right] = [right for right in RIGHTS if not right[1].startswith("mlclustersettings")]
+"""Settings belong to a whole cluster, not to a namespace: there test_operator_settings.py uses these rights."""
+TO_DELETE: list[Right] = [
+    right
+    for right in TRIED
+    if right[0] == "get" and right[1] in PLURALS and right[1] != "opensearchconnections"
+]
 TO_TELL: list[Right] = [("create", "events"), ("get", "opensearchconnections")]
 """Without these all ends well: but no Event is seen, nor what still holds a connection that is to go."""
-PLACES = {right: f"rights-{number:02}" for number, right in enumerate(RIGHTS)}
+PLACES = {right: f"rights-{number:02}" for number, right in enumerate(TRIED)}
 """A namespace for each right: there it is taken away."""
 
 
