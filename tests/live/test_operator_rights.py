@@ -31,11 +31,11 @@ RIGHTS: list[Right] = [
     ("create", "events"),
 ]
 TRIED: list[Right] = [right for right in RIGHTS if not right[1].startswith("mlclustersettings")]
-"""Settings belong to a whole cluster, not to a namespace: there test_operator_settings.py uses these rights."""
+"""Settings belong to a whole cluster: test_operator_settings.py uses these rights."""
 TO_DELETE: list[Right] = [
-    right
-    for right in TRIED
-    if right[0] == "get" and right[1] in PLURALS and right[1] != "opensearchconnections"
+    (verb, resource)
+    for verb, resource in TRIED
+    if verb == "get" and resource in PLURALS and resource != "opensearchconnections"
 ]
 TO_TELL: list[Right] = [("create", "events"), ("get", "opensearchconnections")]
 """Without these all ends well: but no Event is seen, nor what still holds a connection that is to go."""
