@@ -17,8 +17,8 @@ MODEL_WRITES, OTHER_WRITES = 5, 3
 SET_REQUESTS = 9
 HYPHEN_REQUESTS = 3
 """A connector whose id has a hyphen is deleted and made again: the DELETE, its proof and another POST."""
-SETS, READS = 8, 9
-"""Objects of three kinds, and the requests that read all of them."""
+SETS, READS = 8, 16
+"""Sets of three kinds, and the requests that read all 24 objects: about ten on an idle machine."""
 
 both = pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
 
