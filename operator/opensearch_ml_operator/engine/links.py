@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from ..models.snapshot import ObjectKey, Snapshot
-
-CONNECTION: Final = "OpenSearchConnection"
-CONNECTOR: Final = "MLConnector"
-GROUP: Final = "MLModelGroup"
+from ..reconcilers.references import CONNECTION, CONNECTOR, GROUP
 
 
 class Links:
