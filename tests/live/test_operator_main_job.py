@@ -70,6 +70,11 @@ def test_a_restart_writes_nothing_and_reads_in_batches(stage: Stage, operator: O
     stage.kube.apply_at_once(*(document for name in names for document in stage.sets.one_set(name)))
     for name in names:
         stage.ready(name)
+    # The connection counts its users at its next health check, and may have been early for the last of them.
+    until(
+        lambda: stage.kube.get("OpenSearchConnection", "main")["status"]["usedBy"]["models"] == SETS,
+        seconds=60,
+    )
     before = stage.kube.versions()
 
     operator.restart()
