@@ -168,3 +168,11 @@ async def test_a_namespace_goes_while_another_stays(world: Scene) -> None:
     world.namespace = "other"
     assert world.remote() == (1, 1, 1)
     assert world.is_ready(MODELS, "model")
+
+
+async def test_a_connection_counts_all_who_use_it(world: Scene) -> None:
+    many(world, 3)
+    world.edit(CONNECTIONS, "main", healthInterval="5s")
+    await world.ready()
+    expected = {"connectors": 3, "groups": 3, "models": 3}
+    await eventually(lambda: world.status(CONNECTIONS, "main").get("usedBy") == expected)

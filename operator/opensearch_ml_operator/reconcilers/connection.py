@@ -119,11 +119,13 @@ class ConnectionReconciler:
         return pool.client(key), pool.available(key), pool.private_addresses_allowed(key)
 
     def _wake(self, key: ObjectKey) -> None:
-        """Wake everyone who needs the connection; a model may need it through its connector alone."""
-        for dependent in self._ports.catalog.dependents(key):
+        for dependent in self._all_users(key):
             self._ports.wake(dependent)
-            for model in self._ports.catalog.dependents(dependent):
-                self._ports.wake(model)
+
+    def _all_users(self, key: ObjectKey) -> set[ObjectKey]:
+        """Return everyone who needs the connection; a model may need it through its connector alone."""
+        direct = self._ports.catalog.dependents(key)
+        return {*direct, *(model for user in direct for model in self._ports.catalog.dependents(user))}
 
     async def _look(self, snapshot: Snapshot, spec: OpenSearchConnectionSpec, *, deleting: bool) -> _Checked:
         settings = await self._settings(snapshot, spec)
@@ -214,7 +216,7 @@ class ConnectionReconciler:
         return data.data[ref.key]
 
     def _users(self, snapshot: Snapshot) -> ConnectionUsers:
-        kinds = [key.kind for key in self._ports.catalog.dependents(snapshot.key)]
+        kinds = [key.kind for key in self._all_users(snapshot.key)]
         return ConnectionUsers(
             connectors=kinds.count(references.CONNECTOR),
             models=kinds.count(references.MODEL),
