@@ -28,7 +28,7 @@ format: venv
 # Everything, on the real servers too. They are built first, once, with progress.
 test: lint
 	$(BIN)/python -m stack --build-only
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist loadgroup
 
 # The servers alone, until Ctrl-C.
 stack: venv
