@@ -18,6 +18,7 @@ TEST_SECONDS = 300
 STACK = pytest.StashKey[Stack]()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that use the servers; their time limit leaves out fixtures, which may build them.
 
