@@ -69,6 +69,18 @@ class Api:
         path = self.path(kind, current["metadata"]["name"])
         return self.client.put(path, json={**current, "spec": spec}, params={"dryRun": "All"})
 
+    def apply(self, kind: str, spec: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Apply server-side, as Argo CD, Flux and `kubectl apply --server-side` do."""
+        answer = self.client.patch(
+            self.path(kind, name),
+            content=json.dumps(self._body(kind, spec, name)),
+            params={"fieldManager": "test"},
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+        assert answer.is_success, answer.text
+        applied: dict[str, Any] = answer.json()
+        return applied
+
     def write_status(self, current: Mapping[str, Any], status: StatusBase) -> httpx.Response:
         return self.client.patch(
             self.path(current["kind"], f"{current['metadata']['name']}/status"),
@@ -259,6 +271,17 @@ def test_the_server_keeps_every_field_of_a_status(api: Api, info: KindInfo) -> N
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == STATUSES[info.kind].to_body()
     assert info.status.model_validate(answer.json()["status"]) == STATUSES[info.kind]
+
+
+def test_server_side_apply_empties_a_map(api: Api) -> None:
+    action = {"type": "predict", "method": "POST", "url": "https://example.com/", "headers": {"X-First": "1"}}
+    spec = {"connectionRef": {"name": "main"}, "parameters": {"size": [1, 2]}, "actions": [action]}
+    api.apply("MLConnector", spec, "emptied")
+    answer = api.apply(
+        "MLConnector", {**spec, "parameters": {}, "actions": [{**action, "headers": {}}]}, "emptied"
+    )
+    assert answer["spec"].get("parameters", {}) == {}
+    assert answer["spec"]["actions"][0].get("headers", {}) == {}
 
 
 def test_a_wrong_status_is_refused(api: Api) -> None:

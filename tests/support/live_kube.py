@@ -45,12 +45,13 @@ class Kube:
         """Apply server-side, one after the other."""
         for document in documents:
             path = self.path(document["kind"], document["metadata"]["name"])
-            self.client.patch(
+            answer = self.client.patch(
                 path,
                 content=json.dumps(document),
                 params={"fieldManager": "test", "force": "true"},
                 headers=APPLY_PATCH,
-            ).raise_for_status()
+            )
+            assert answer.is_success, answer.text
 
     def apply_at_once(self, *documents: Document) -> None:
         """Apply one big List with kubectl, as a person does."""

@@ -90,6 +90,10 @@ class Scene:
         """Change fields of a spec; None removes one."""
         self.kube.patch_spec(plural, name, spec, self.namespace)
 
+    def replace(self, plural: str, name: str, spec: Mapping[str, Any]) -> None:
+        """Give an object another spec, as a change of its manifest does."""
+        self.kube.replace_spec(plural, name, spec, self.namespace)
+
     def delete(self, plural: str, name: str) -> None:
         """Ask for the deletion of one object."""
         self.kube.delete(plural, name, self.namespace)
@@ -152,10 +156,10 @@ class Scene:
                 )
         return seen
 
-    async def ready(self, *, seconds: float = 15.0) -> None:
+    async def ready(self, *, seconds: float = 15.0, every: float = 0.01) -> None:
         """Wait until every object is Ready."""
         try:
-            await eventually(self.all_ready, seconds=seconds)
+            await eventually(self.all_ready, seconds=seconds, every=every)
         except AssertionError:
             raise AssertionError(f"not Ready within {seconds} s: {self.summary()}") from None
 

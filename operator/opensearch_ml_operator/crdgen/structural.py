@@ -25,8 +25,11 @@ _COPIED: Final = (
 )  # fmt: skip
 _TRANSLATED: Final = (
     "default", "format", "exclusiveMinimum", "exclusiveMaximum", "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-map-type",
     "required", "properties", "items", "additionalProperties",
 )  # fmt: skip
+_ATOMIC: Final = {"x-kubernetes-map-type": "atomic"}
+"""Of a map that is merged key by key, a server-side apply that empties it makes a null, which is refused."""
 _NOISE: Final = frozenset({"title", "examples"})
 _BOUND_OF: Final = {"string": "maxLength", "array": "maxItems"}
 
@@ -75,9 +78,9 @@ class _Converter:
             case "items", _:
                 result = {"items": self.convert(value, f"{path}[]", parents)}
             case "additionalProperties", True:
-                result = {"x-kubernetes-preserve-unknown-fields": True}
+                result = {"x-kubernetes-preserve-unknown-fields": True, **_ATOMIC}
             case "additionalProperties", Mapping():
-                result = {"additionalProperties": self.convert(value, f"{path}[*]", parents)}
+                result = {"additionalProperties": self.convert(value, f"{path}[*]", parents), **_ATOMIC}
             case "const", _:
                 result = {"enum": [value]}
             case (("exclusiveMinimum" | "exclusiveMaximum"), _):

@@ -29,6 +29,7 @@ from .session import Ports, Session
 
 _MOST_PREVIOUS = 15
 """Revisions that are kept at once; more are not made, because status could not name them."""
+_HELD_POLL = 30.0
 _HYPHEN_TRIES = 5
 """A bound only: more than two tries are rare."""
 
@@ -287,8 +288,8 @@ class ConnectorReconciler:
         """Come back at the next resync, or earlier when a previous revision can go."""
         keep = seconds(wanted.spec.update.keep_old_for)
         left = [keep - self._age(previous) for previous in session.status.previous]
-        # One that is overdue is in use; the model that uses it wakes us when it has moved on.
-        due = [seconds_left + 1 if seconds_left > 0 else managed.NET for seconds_left in left]
+        # One that is overdue is in use. A model of ours that moves on wakes us, a stranger's does not.
+        due = [seconds_left + 1 if seconds_left > 0 else _HELD_POLL for seconds_left in left]
         resync = managed.resync(wanted.spec.resync_interval)
         return Outcome(requeue_after=min([*due, resync] if resync else due, default=None))
 

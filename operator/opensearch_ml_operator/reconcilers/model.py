@@ -13,7 +13,7 @@ from ..errors import MLError
 from ..models.common import seconds
 from ..models.model import RemoteModelSpec, RemoteModelStatus
 from ..models.snapshot import Snapshot
-from . import managed, model_body, model_plan, model_status
+from . import managed, model_body, model_plan, model_status, own_group
 from .conditions import Fact, false, find, true
 from .corrections import LIMIT, Corrections
 from .create import Role
@@ -274,6 +274,9 @@ class ModelReconciler:
             spec_hash=target.spec_hash,
             tasks=model_status.finished(session.status.tasks, now=session.now, state="COMPLETED"),
         )
+        leaving = await own_group.leave(session, target)
+        if leaving is not None:
+            return leaving
         waits = (managed.resync(target.spec.resync_interval), probed.after)
         return Outcome(requeue_after=min((wait for wait in waits if wait is not None), default=None))
 

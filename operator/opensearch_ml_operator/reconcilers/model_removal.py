@@ -6,7 +6,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.model import RemoteModelStatus
 from ..models.snapshot import Snapshot
-from . import managed, model_body, model_plan
+from . import managed, model_body, model_plan, own_group
 from .conditions import false
 from .create import Role
 from .creation import Creation
@@ -90,21 +90,15 @@ class ModelRemoval:
         group_id = session.status.owned_group_id or (settled.id if settled else None)
         if group_id is None:
             return Outcome(finalized=True)
-        remover = managed.Remover("group", get=client.get_group, delete=client.delete_group, client=client)
         try:
-            if not await remover.remove(group_id):
-                return Outcome(requeue_after=managed.DELETE_POLL)
+            waiting = await own_group.remove(session, client, group_id)
         except MLError as error:
             if error.code is not MLCode.IN_USE:
                 raise
             words = f"Group {group_id}, made for this model, stays: models of somebody else are in it."
             session.event("Retained", words, warning=True)
             return Outcome(finalized=True)
-        left = await managed.absent(session, client, role=Role.GROUP, revision=model_body.REVISION)
-        if left is not None:
-            await client.delete_group(left.id)
-            return Outcome(requeue_after=managed.DELETE_POLL)
-        return Outcome(finalized=True)
+        return waiting or Outcome(finalized=True)
 
     async def _loaded(self, client: MLCommons, model_id: str) -> bool:
         """Whether a node still holds the model, although its document says otherwise."""

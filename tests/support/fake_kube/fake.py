@@ -17,7 +17,7 @@ from aiohttp import web
 
 from .calls import RESOURCES, Call, Resource
 from .faults import Fault
-from .patches import MERGE
+from .patches import JSON, MERGE
 from .refusals import RefusedError
 from .server import Server
 from .store import Store
@@ -116,6 +116,13 @@ class FakeKube:
     def patch_spec(self, plural: str, name: str, spec: Mapping[str, Any], namespace: str = DEFAULT) -> Body:
         """Merge-patch the spec of an object."""
         return self.patch(plural, name, {"spec": spec}, namespace)
+
+    def replace_spec(self, plural: str, name: str, spec: Mapping[str, Any], namespace: str = DEFAULT) -> Body:
+        """Give an object another spec."""
+        resource = RESOURCES[plural]
+        patch = [{"op": "replace", "path": "/spec", "value": dict(spec)}]
+        body = self._store.patch(resource, _scope(resource, namespace), name, "", JSON, patch)
+        return copy.deepcopy(body)
 
     def annotate(
         self, plural: str, name: str, annotations: Mapping[str, str | None], namespace: str = DEFAULT

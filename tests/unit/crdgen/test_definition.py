@@ -48,6 +48,7 @@ ALLOWED = {
     "additionalProperties", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",
     "maxProperties", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-validations",
     "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-map-type",
 }  # fmt: skip
 
 

@@ -79,11 +79,13 @@ def test_maps_and_free_form_maps() -> None:
         "type": "object",
         "maxProperties": 2,
         "additionalProperties": {"type": "string", "maxLength": 8},
+        "x-kubernetes-map-type": "atomic",
     }
     assert schema_of(Annotated[dict[str, Any], Field(max_length=2)]) == {
         "type": "object",
         "maxProperties": 2,
         "x-kubernetes-preserve-unknown-fields": True,
+        "x-kubernetes-map-type": "atomic",
     }
 
 
