@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..constants import ConditionType, Reason
+from ..constants import ACCEPT_CLUSTER_ANNOTATION, ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connection import ConnectionUsers, OpenSearchConnectionSpec, OpenSearchConnectionStatus
@@ -93,6 +93,9 @@ class ConnectionReconciler:
         if checked.info is None:
             await session.record(*facts, used_by=used_by)
         else:
+            if _accepted(session.snapshot, checked.info):
+                words = f"Cluster {checked.info.cluster_uuid} is accepted in place of the one before."
+                session.event("ClusterAccepted", words)
             await session.record(
                 *facts,
                 endpoint=spec.endpoints[0],
@@ -135,6 +138,10 @@ class ConnectionReconciler:
             if isinstance(client, Fact):
                 return _Checked(client)
             info = await client.server_info()
+            if _accepted(snapshot, info) and not isinstance(settings, Fact):
+                # A client trusts the first cluster that it has met and no other, so it needs a new one.
+                await self._ports.pool.drop(snapshot.key)
+                info = await (await self._ports.pool.put(snapshot.key, settings)).server_info()
         except MLError as error:
             reason, advice = _REASONS.get(error.code, (Reason.UNREACHABLE, "See the cluster's logs."))
             words = f"{error.message.rstrip('.')}. {advice}"
@@ -155,12 +162,12 @@ class ConnectionReconciler:
                 f"OpenSearch {info.version} is older than 2.11, the oldest supported. Upgrade the cluster."
             )
             return _Checked(false(ConditionType.REACHABLE, Reason.UNSUPPORTED_VERSION, words, stalled=True))
-        known = snapshot.status.get("clusterUUID")
-        if known and known != info.cluster_uuid:
+        if _changed(snapshot, info) and not _accepted(snapshot, info):
+            known = snapshot.status["clusterUUID"]
             words = (
                 f"The endpoints lead to another cluster ({info.cluster_uuid}) than before ({known}). "
-                "Nothing is created there. If this is meant, create the connection and its "
-                "resources anew."
+                "Nothing is done there. If this is meant: kubectl annotate --overwrite ... "
+                f"{ACCEPT_CLUSTER_ANNOTATION}={info.cluster_uuid}"
             )
             return _Checked(false(ConditionType.REACHABLE, Reason.CLUSTER_CHANGED, words, stalled=True))
         return _Checked(true(ConditionType.REACHABLE, f"{info.distribution} {info.version}"), info)
@@ -177,6 +184,17 @@ class ConnectionReconciler:
         users = self._ports.catalog.dependents(snapshot.key)
         words = f"Still needed by {references.names(users)}; it goes when they are gone."
         return false(ConditionType.DELETABLE, Reason.USED_BY_MODELS, words)
+
+
+def _changed(snapshot: Snapshot, info: ServerInfo) -> bool:
+    """Whether this is another cluster than the one that the objects' ids belong to."""
+    return snapshot.status.get("clusterUUID") not in (None, "", info.cluster_uuid)
+
+
+def _accepted(snapshot: Snapshot, info: ServerInfo) -> bool:
+    """Whether a person has taken this very cluster, by its UUID, for the successor of the one before."""
+    named = snapshot.annotations.get(ACCEPT_CLUSTER_ANNOTATION)
+    return _changed(snapshot, info) and named == info.cluster_uuid
 
 
 def _numbers(version: str) -> tuple[int, int]:
