@@ -14,6 +14,7 @@ FINALIZER: Final = f"{GROUP}/finalizer"
 SCHEMA_HASH_ANNOTATION: Final = f"{GROUP}/schema-hash"
 DELETION_POLICY_ANNOTATION: Final = f"{GROUP}/deletion-policy"
 RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
+ACCEPT_CLUSTER_ANNOTATION: Final = f"{GROUP}/accept-cluster-uuid"
 
 
 class ConditionType(StrEnum):

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..constants import ConditionType, Reason
+from ..constants import ACCEPT_CLUSTER_ANNOTATION, ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connection import ConnectionUsers, OpenSearchConnectionSpec, OpenSearchConnectionStatus
 from ..models.snapshot import ObjectKey, Snapshot
-from . import managed, references
+from . import connection_identity, managed, references
 from .conditions import Fact, false, true
-from .credentials import Credentials
 from .outcome import Outcome
 from .ports import ConnectionSettings, MLCommons, ServerInfo
 from .records import parse_spec
@@ -94,6 +93,9 @@ class ConnectionReconciler:
         if checked.info is None:
             await session.record(*facts, used_by=used_by)
         else:
+            if _accepted(session.snapshot, checked.info):
+                words = f"Cluster {checked.info.cluster_uuid} is accepted in place of the one before."
+                session.event("ClusterAccepted", words)
             await session.record(
                 *facts,
                 endpoint=spec.endpoints[0],
@@ -128,12 +130,18 @@ class ConnectionReconciler:
         return {*direct, *(model for user in direct for model in self._ports.catalog.dependents(user))}
 
     async def _look(self, snapshot: Snapshot, spec: OpenSearchConnectionSpec, *, deleting: bool) -> _Checked:
-        settings = await self._settings(snapshot, spec)
+        settings = await connection_identity.resolve(
+            self._ports.secrets, spec, lambda _: snapshot.key.namespace
+        )
         try:
             client = await self._client(snapshot, settings, deleting=deleting)
             if isinstance(client, Fact):
                 return _Checked(client)
             info = await client.server_info()
+            if _accepted(snapshot, info) and not isinstance(settings, Fact):
+                # A client trusts the first cluster that it has met and no other, so it needs a new one.
+                await self._ports.pool.drop(snapshot.key)
+                info = await (await self._ports.pool.put(snapshot.key, settings)).server_info()
         except MLError as error:
             reason, advice = _REASONS.get(error.code, (Reason.UNREACHABLE, "See the cluster's logs."))
             words = f"{error.message.rstrip('.')}. {advice}"
@@ -154,66 +162,15 @@ class ConnectionReconciler:
                 f"OpenSearch {info.version} is older than 2.11, the oldest supported. Upgrade the cluster."
             )
             return _Checked(false(ConditionType.REACHABLE, Reason.UNSUPPORTED_VERSION, words, stalled=True))
-        known = snapshot.status.get("clusterUUID")
-        if known and known != info.cluster_uuid:
+        if _changed(snapshot, info) and not _accepted(snapshot, info):
+            known = snapshot.status["clusterUUID"]
             words = (
                 f"The endpoints lead to another cluster ({info.cluster_uuid}) than before ({known}). "
-                "Nothing is created there. If this is meant, create the connection and its "
-                "resources anew."
+                "Nothing is done there. If this is meant: kubectl annotate --overwrite ... "
+                f"{ACCEPT_CLUSTER_ANNOTATION}={info.cluster_uuid}"
             )
             return _Checked(false(ConditionType.REACHABLE, Reason.CLUSTER_CHANGED, words, stalled=True))
         return _Checked(true(ConditionType.REACHABLE, f"{info.distribution} {info.version}"), info)
-
-    async def _settings(
-        self, snapshot: Snapshot, spec: OpenSearchConnectionSpec
-    ) -> ConnectionSettings | Fact:
-        namespace = snapshot.key.namespace
-        credentials = Credentials()
-        if spec.auth and spec.auth.basic:
-            missing = await credentials.add(
-                self._ports.secrets,
-                namespace=namespace,
-                secret=spec.auth.basic.secret_ref.name,
-                keys={"username": "username", "password": "password"},
-                type_=ConditionType.REACHABLE,
-            )
-            if missing:
-                return missing
-        ca = await self._ca(namespace, spec)
-        if isinstance(ca, Fact):
-            return ca
-        return ConnectionSettings(
-            endpoints=tuple(spec.endpoints),
-            username=credentials.values.get("username"),
-            password=credentials.values.get("password"),
-            ca=ca,
-            server_name=spec.tls.server_name if spec.tls else None,
-            connect_timeout=seconds(spec.timeout.connect),
-            read_timeout=seconds(spec.timeout.read),
-            max_in_flight=spec.limits.max_in_flight,
-            max_registers=spec.limits.max_registers,
-            max_deploys=spec.limits.max_deploys,
-        )
-
-    async def _ca(self, namespace: str, spec: OpenSearchConnectionSpec) -> bytes | Fact | None:
-        if spec.tls is None or spec.tls.ca_ref is None:
-            return None
-        ref = spec.tls.ca_ref
-        read = self._ports.secrets.secret if ref.kind == "Secret" else self._ports.secrets.config_map
-        data = await read(namespace, ref.name)
-        if data is None:
-            return false(
-                ConditionType.REACHABLE,
-                Reason.SECRET_NOT_FOUND,
-                f"{ref.kind} {ref.name} with the CA does not exist in namespace {namespace}.",
-            )
-        if not data.data.get(ref.key):
-            return false(
-                ConditionType.REACHABLE,
-                Reason.SECRET_KEY_MISSING,
-                f"{ref.kind} {ref.name} has no key {ref.key}.",
-            )
-        return data.data[ref.key]
 
     def _users(self, snapshot: Snapshot) -> ConnectionUsers:
         kinds = [key.kind for key in self._all_users(snapshot.key)]
@@ -227,6 +184,17 @@ class ConnectionReconciler:
         users = self._ports.catalog.dependents(snapshot.key)
         words = f"Still needed by {references.names(users)}; it goes when they are gone."
         return false(ConditionType.DELETABLE, Reason.USED_BY_MODELS, words)
+
+
+def _changed(snapshot: Snapshot, info: ServerInfo) -> bool:
+    """Whether this is another cluster than the one that the objects' ids belong to."""
+    return snapshot.status.get("clusterUUID") not in (None, "", info.cluster_uuid)
+
+
+def _accepted(snapshot: Snapshot, info: ServerInfo) -> bool:
+    """Whether a person has taken this very cluster, by its UUID, for the successor of the one before."""
+    named = snapshot.annotations.get(ACCEPT_CLUSTER_ANNOTATION)
+    return _changed(snapshot, info) and named == info.cluster_uuid
 
 
 def _numbers(version: str) -> tuple[int, int]:
