@@ -19,6 +19,7 @@ from .corrections import LIMIT, Corrections
 from .create import Role
 from .creation import Creation
 from .model_deployment import Deployment
+from .model_export import AGAIN, ModelExport
 from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy, Update, Wanted
 from .model_probe import Probes
 from .model_references import Resolved, connection_name, resolve
@@ -41,6 +42,7 @@ class ModelReconciler:
         self._watches = Watches(ports.monotonic)
         self._corrections = Corrections(ports.monotonic)
         self._probes = Probes(ports)
+        self._export = ModelExport(ports)
         self._registration = Registration(self._creation)
         self._deployment = Deployment(self._creation, self._watches, self._corrections)
         self._removal = ModelRemoval(ports, self._creation, self._watches)
@@ -144,7 +146,10 @@ class ModelReconciler:
             case Look():
                 return await self._look_again(session, target, source, seen, step)
             case Rest(fact):
-                return await self._rest(session, target, source, (*synced(problem), fact), probing=probing)
+                blocked = await self._export.keep(session, target.spec)
+                facts = (*synced(problem or blocked), fact)
+                rest = await self._rest(session, target, source, facts, probing=probing)
+                return rest if blocked is None else Outcome(requeue_after=AGAIN)
 
     async def _observe(self, session: Session[RemoteModelStatus], target: Target, *, now: bool) -> Hit | None:
         """Read the model: in a batch while it is at rest, by GET while something is going on."""

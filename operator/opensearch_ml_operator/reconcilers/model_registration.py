@@ -67,7 +67,10 @@ class Registration:
                 revision=model_body.REVISION,
                 hash_=target.spec_hash,
                 post=lambda: resolved.client.register_model(model_body.register_body(target.body)),
-                with_intent={"connection": resolved.connection},
+                with_intent={
+                    "connection": resolved.connection,
+                    "export": session.status.export or target.spec.export_id,
+                },
             )
         finally:
             resolved.registers.leave(key)
