@@ -88,6 +88,8 @@ class RemoteModelSpec(LifecycleSpec):
     """JSON Schemas that OpenSearch checks calls against."""
     healing: Healing = Healing()
     """Redeployment of a model that should be deployed and is not."""
+    extra: FreeForm = Field(default_factory=dict)
+    """Further fields of OpenSearch's own request, sent as they are; no secret, no field that has a name."""
     export_id: Annotated[ExportID | None, Field(alias="exportID")] = None
     """A ConfigMap or Secret that holds the model's id, from when the model is as the spec says."""
     probe: Probe | None = None
@@ -171,3 +173,5 @@ class RemoteModelStatus(ManagedStatus):
     """Where the model's id was written, or is about to be."""
     spec_hash: ShortText | None = None
     """Hash of the request that was last applied."""
+    extra_fields: Annotated[list[ShortText], Field(max_length=256)] | None = None
+    """Names of the fields that spec.extra has set, and that OpenSearch may still have."""

@@ -29,7 +29,7 @@ from .model_target import Target, synced
 from .model_watch import Watches
 from .outcome import Outcome
 from .ports import Hit
-from .records import digest, parse_spec
+from .records import digest
 from .session import Ports, Session
 
 
@@ -50,7 +50,7 @@ class ModelReconciler:
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Take the next step."""
         session = Session(self._ports, snapshot, RemoteModelStatus)
-        spec = parse_spec(RemoteModelSpec, snapshot.spec)
+        spec = model_body.parse(snapshot.spec)
         if isinstance(spec, Fact):
             self._leave(snapshot)
             await session.record(spec)
@@ -173,12 +173,14 @@ class ModelReconciler:
         self, session: Session[RemoteModelStatus], target: Target, source: Mapping[str, Any]
     ) -> tuple[Fact | None, Mapping[str, Any]]:
         """Return what is to be changed in place; and the problem when that cannot be, or does not last."""
-        difference = model_body.difference(target.body, source)
+        applied = session.status.spec_hash == target.spec_hash
+        unseen = target.spec.extra if applied else None
+        difference = model_body.difference(target.body, source, unseen=unseen)
         names = ", ".join(sorted(difference))
         if difference and self._corrections.count(session.snapshot.uid, digest(difference)) >= LIMIT:
             words = f"{names} is changed back every time. Find out who or what does it."
             return false(ConditionType.SYNCED, Reason.DRIFT_LOOP, words), {}
-        leftover = ", ".join(model_body.leftover(target.body, source))
+        leftover = ", ".join(model_body.leftover(target.body, source, session.status.extra_fields or ()))
         if leftover:
             words = f"OpenSearch cannot take {leftover} away from a model. Set it to what it should be."
             return false(ConditionType.SYNCED, Reason.REJECTED, words, stalled=True), difference
@@ -277,6 +279,7 @@ class ModelReconciler:
             connector_id=target.body["connector_id"],
             model_group_id=target.body["model_group_id"],
             spec_hash=target.spec_hash,
+            extra_fields=model_body.extra_fields(target.spec, session.status, source),
             tasks=model_status.finished(session.status.tasks, now=session.now, state="COMPLETED"),
         )
         waits = (managed.resync(target.spec.resync_interval), probed.after)

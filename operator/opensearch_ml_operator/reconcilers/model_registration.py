@@ -124,6 +124,7 @@ class Registration:
             "model_group_id": target.body["model_group_id"],
             # One that was found is compared with the spec before it counts as applied.
             "spec_hash": None if created.found else target.spec_hash,
+            "extra_fields": model_body.extra_fields(target.spec, session.status),
             "tasks": model_status.started(
                 session.status.tasks, "Register", created.task_id, now=session.now, state="COMPLETED"
             ),
