@@ -34,6 +34,7 @@ from .kopf_settings import Login, build_settings
 from .kube.client import KubeClient
 from .kube.crds import missing_or_different, undiscovered
 from .kube.events import KubeEvents
+from .kube.exports import KubeExports
 from .kube.ghosts import list_keys
 from .kube.leases import LeaderElection, Timing
 from .kube.login import connect
@@ -99,6 +100,7 @@ def build(
     ports = Ports(
         store=ReadYourWrites(KubeStatusStore(kube, PLURALS), learn),
         secrets=redactor.watch(KubeSecretSource(kube)),
+        exports=KubeExports(kube),
         events=events,
         pool=pool,
         catalog=KnownObjects(cache, links),

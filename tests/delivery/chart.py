@@ -38,6 +38,7 @@ MATRIX: dict[str, Values] = {
         },
         "imagePullSecrets": [{"name": "registry"}],
         "serviceAccount": {"annotations": {"example.org/role": "operator"}},
+        "rbac": {"exportToSecrets": True},
         "log": {"level": "debug", "format": "text"},
         "workers": 8,
         "quietPeriod": "3m",

@@ -15,6 +15,7 @@ IN_EACH_NAMESPACE = [
     {"apiGroups": [GROUP], "resources": PLURALS, "verbs": ["get", "list", "watch", "patch"]},
     {"apiGroups": [GROUP], "resources": [f"{plural}/status" for plural in PLURALS], "verbs": ["patch"]},
     {"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": ["get"]},
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch", "delete"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
 ]
 OWN_CRDS = {
@@ -92,6 +93,24 @@ def test_rights_in_named_namespaces_only(chart: Chart) -> None:
         (NAMESPACE, f"{NAME}-lease", "Role", f"{NAME}-lease"),
         *((namespace, NAME, "Role", NAME) for namespace in WATCHED),
     }
+
+
+@pytest.mark.parametrize("watch", [[], list(WATCHED)], ids=["cluster-wide", "namespaced"])
+def test_secrets_are_written_only_when_that_is_asked_for(chart: Chart, watch: list[str]) -> None:
+    values = {"watch": {"namespaces": watch}}
+    manifests = chart.render({**values, "rbac": {"exportToSecrets": True}})
+    kind = "Role" if watch else "ClusterRole"
+    asked = {
+        key: rule for key, found in rules(manifests, kind).items() if key[1] == NAME for rule in found[3:4]
+    }
+    wanted = {
+        "apiGroups": [""],
+        "resources": ["configmaps", "secrets"],
+        "verbs": ["create", "patch", "delete"],
+    }
+    assert asked == {(namespace, NAME): wanted for namespace in watch or [""]}
+    without = [rule for found in rules(chart.render(values), kind).values() for rule in found]
+    assert {verb for rule in without if "secrets" in rule["resources"] for verb in rule["verbs"]} == {"get"}
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)

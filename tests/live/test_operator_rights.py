@@ -23,15 +23,21 @@ LEASE_VERBS = ("create", "get", "patch")
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 PLURALS = [kind.plural for kind in KINDS]
 Right = tuple[str, str]  # verb, resource
+EXPORTING: list[Right] = [(verb, "configmaps") for verb in ("create", "patch", "delete")]
 RIGHTS: list[Right] = [
     *((verb, plural) for verb in ("get", "list", "watch", "patch") for plural in PLURALS),
     *(("patch", f"{plural}/status") for plural in PLURALS),
     ("get", "secrets"),
     ("get", "configmaps"),
+    *EXPORTING,
     ("create", "events"),
 ]
-TRIED: list[Right] = [right for right in RIGHTS if not right[1].startswith("mlclustersettings")]
-"""Settings belong to a whole cluster: test_operator_settings.py uses these rights."""
+TRIED: list[Right] = [
+    right for right in RIGHTS if not right[1].startswith("mlclustersettings") and right not in EXPORTING
+]
+"""Settings belong to a whole cluster: test_operator_settings.py uses these rights. For exported ids it is
+test_operator_export.py, with those on Secrets.
+"""
 TO_DELETE: list[Right] = [
     (verb, resource)
     for verb, resource in TRIED

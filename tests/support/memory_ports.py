@@ -14,7 +14,7 @@ from typing import Any, Final
 from opensearch_ml_operator.errors import ObjectGoneError, StatusConflictError
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 from opensearch_ml_operator.opensearch.gate import Gate
-from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, GateName, SecretData
+from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, Export, GateName, Owner, SecretData
 from opensearch_ml_operator.reconcilers.session import Ports
 from support.memory_clock import Clock
 from support.memory_opensearch import MemoryOpenSearch
@@ -77,6 +77,43 @@ class MemorySecrets:
 
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
         return self.config_maps.get((namespace, name))
+
+
+class MemoryExports:
+    """ConfigMaps and Secrets by (kind, name). `failures` are raised by the next writes."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], Export] = {}
+        self.writes: list[str] = []
+        self.failures: deque[Exception] = deque()
+
+    async def read(self, kind: str, namespace: str, name: str) -> Export | None:
+        del namespace
+        return self.objects.get((kind, name))
+
+    async def create(self, kind: str, name: str, *, owner: Snapshot, data: Mapping[str, str]) -> None:
+        self._begin("create")
+        owners = (Owner(owner.key.kind, owner.key.name, owner.uid),)
+        self.objects[kind, name] = Export("uid", str(len(self.writes)), owners, dict(data))
+
+    async def patch(
+        self, kind: str, namespace: str, name: str, *, before: Export, data: Mapping[str, str | None]
+    ) -> None:
+        del namespace
+        self._begin("patch")
+        assert self.objects[kind, name] == before
+        kept = {key: text for key, text in {**before.data, **data}.items() if text is not None}
+        self.objects[kind, name] = replace(before, resource_version=str(len(self.writes)), data=kept)
+
+    async def delete(self, kind: str, namespace: str, name: str, *, before: Export) -> None:
+        del namespace
+        self._begin("delete")
+        assert self.objects.pop((kind, name)) == before
+
+    def _begin(self, verb: str) -> None:
+        if self.failures:
+            raise self.failures.popleft()
+        self.writes.append(verb)
 
 
 class RecordedEvents:
@@ -150,6 +187,7 @@ class Stage:
     clock: Clock = field(default_factory=Clock)
     store: MemoryStore = field(default_factory=MemoryStore)
     secrets: MemorySecrets = field(default_factory=MemorySecrets)
+    exports: MemoryExports = field(default_factory=MemoryExports)
     events: RecordedEvents = field(default_factory=RecordedEvents)
     pool: MemoryPool = field(default_factory=MemoryPool)
     links: dict[ObjectKey, tuple[ObjectKey, ...]] = field(default_factory=dict)
@@ -161,6 +199,7 @@ class Stage:
         return Ports(
             store=self.store,
             secrets=self.secrets,
+            exports=self.exports,
             events=self.events,
             pool=self.pool,
             catalog=MemoryCatalog(self.store, self.links),

@@ -127,6 +127,8 @@ class MLConnectorSpec(ManagedSpec):
     """The HTTP client of OpenSearch towards the remote service."""
     access: Access | None = None
     """Who may use the connector; leave it out where access control is off."""
+    extra: FreeForm = Field(default_factory=dict)
+    """Further fields of OpenSearch's own request, sent as they are; no secret, no field that has a name."""
     update: Update = Update()
     """How a change reaches the models that use the connector."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from .common import ConnectionRef, LifecycleSpec, LocalRef, ManagedStatus, Model
+from .export import ExportID
 from .fields import Description, Duration, FreeForm, LongText, RemoteID, RemoteName, ShortText, Timestamp
 from .probe import Probe, ProbeStatus
 from .rules import Rule, at_most_one, exactly_one, immutable, lasts
@@ -87,6 +88,10 @@ class RemoteModelSpec(LifecycleSpec):
     """JSON Schemas that OpenSearch checks calls against."""
     healing: Healing = Healing()
     """Redeployment of a model that should be deployed and is not."""
+    extra: FreeForm = Field(default_factory=dict)
+    """Further fields of OpenSearch's own request, sent as they are; no secret, no field that has a name."""
+    export_id: Annotated[ExportID | None, Field(alias="exportID")] = None
+    """A ConfigMap or Secret that holds the model's id, from when the model is as the spec says."""
     probe: Probe | None = None
     """A prediction that shows whether the model answers; without it the operator makes none."""
 
@@ -164,5 +169,9 @@ class RemoteModelStatus(ManagedStatus):
     """Redeployments in the current window."""
     probe: ProbeStatus | None = None
     """The last probe."""
+    export: ExportID | None = None
+    """Where the model's id was written, or is about to be."""
     spec_hash: ShortText | None = None
     """Hash of the request that was last applied."""
+    extra_fields: Annotated[list[ShortText], Field(max_length=256)] | None = None
+    """Names of the fields that spec.extra has set, and that OpenSearch may still have."""

@@ -8,15 +8,20 @@ from typing import Any
 from ..models.common import seconds
 from ..models.connector import Action, ClientConfig, MLConnectorSpec
 from ..models.snapshot import Snapshot
+from . import extra
 from .access import access_body
 from .conditions import Fact
 from .create import Role, describe, marker
 from .endpoint import fix_host, refuse_address
+from .shown import comparable, covers
 from .stringify import stringify
 
 
 def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool) -> dict[str, Any] | Fact:
     """Return everything of the create body except marker and credential; a Fact when it must not be sent."""
+    clash = extra.clash(spec.extra, extra.CONNECTOR)
+    if clash is not None:
+        return clash
     actions = []
     for action in spec.actions:
         url = fix_host(action.url, spec.parameters)
@@ -37,7 +42,7 @@ def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool)
         body["description"] = spec.description
     if spec.client_config is not None:
         body["client_config"] = _client_config(spec.client_config)
-    return body | access_body(spec.access)
+    return extra.merged(body | access_body(spec.access), spec.extra)
 
 
 def create_body(
@@ -68,7 +73,14 @@ def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: s
         "description": describe(content.get("description"), token),
         "actions": [_normal(action) for action in content["actions"]],
     }
-    return tuple(sorted(key for key, value in wanted.items() if key in shown and shown[key] != value))
+    drift = {key for key, value in wanted.items() if key in shown and shown[key] != value}
+    beside = {key: value for key, value in content.items() if key not in extra.CONNECTOR}
+    drift |= {
+        key
+        for key, value in comparable(beside, observed, beside).items()
+        if not covers(observed.get(key), value)
+    }
+    return tuple(sorted(drift))
 
 
 def _action(action: Action, url: str) -> dict[str, Any]:

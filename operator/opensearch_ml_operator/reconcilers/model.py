@@ -19,6 +19,7 @@ from .corrections import LIMIT, Corrections
 from .create import Role
 from .creation import Creation
 from .model_deployment import Deployment
+from .model_export import AGAIN, ModelExport
 from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy, Update, Wanted
 from .model_probe import Probes
 from .model_references import Resolved, connection_name, resolve
@@ -28,7 +29,7 @@ from .model_target import Target, synced
 from .model_watch import Watches
 from .outcome import Outcome
 from .ports import Hit
-from .records import digest, parse_spec
+from .records import digest
 from .session import Ports, Session
 
 
@@ -41,6 +42,7 @@ class ModelReconciler:
         self._watches = Watches(ports.monotonic)
         self._corrections = Corrections(ports.monotonic)
         self._probes = Probes(ports)
+        self._export = ModelExport(ports)
         self._registration = Registration(self._creation)
         self._deployment = Deployment(self._creation, self._watches, self._corrections)
         self._removal = ModelRemoval(ports, self._creation, self._watches)
@@ -48,7 +50,7 @@ class ModelReconciler:
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Take the next step."""
         session = Session(self._ports, snapshot, RemoteModelStatus)
-        spec = parse_spec(RemoteModelSpec, snapshot.spec)
+        spec = model_body.parse(snapshot.spec)
         if isinstance(spec, Fact):
             self._leave(snapshot)
             await session.record(spec)
@@ -144,7 +146,10 @@ class ModelReconciler:
             case Look():
                 return await self._look_again(session, target, source, seen, step)
             case Rest(fact):
-                return await self._rest(session, target, source, (*synced(problem), fact), probing=probing)
+                blocked = await self._export.keep(session, target.spec)
+                facts = (*synced(problem or blocked), fact)
+                rest = await self._rest(session, target, source, facts, probing=probing)
+                return rest if blocked is None else Outcome(requeue_after=AGAIN)
 
     async def _observe(self, session: Session[RemoteModelStatus], target: Target, *, now: bool) -> Hit | None:
         """Read the model: in a batch while it is at rest, by GET while something is going on."""
@@ -168,12 +173,14 @@ class ModelReconciler:
         self, session: Session[RemoteModelStatus], target: Target, source: Mapping[str, Any]
     ) -> tuple[Fact | None, Mapping[str, Any]]:
         """Return what is to be changed in place; and the problem when that cannot be, or does not last."""
-        difference = model_body.difference(target.body, source)
+        applied = session.status.spec_hash == target.spec_hash
+        unseen = target.spec.extra if applied else None
+        difference = model_body.difference(target.body, source, unseen=unseen)
         names = ", ".join(sorted(difference))
         if difference and self._corrections.count(session.snapshot.uid, digest(difference)) >= LIMIT:
             words = f"{names} is changed back every time. Find out who or what does it."
             return false(ConditionType.SYNCED, Reason.DRIFT_LOOP, words), {}
-        leftover = ", ".join(model_body.leftover(target.body, source))
+        leftover = ", ".join(model_body.leftover(target.body, source, session.status.extra_fields or ()))
         if leftover:
             words = f"OpenSearch cannot take {leftover} away from a model. Set it to what it should be."
             return false(ConditionType.SYNCED, Reason.REJECTED, words, stalled=True), difference
@@ -272,6 +279,7 @@ class ModelReconciler:
             connector_id=target.body["connector_id"],
             model_group_id=target.body["model_group_id"],
             spec_hash=target.spec_hash,
+            extra_fields=model_body.extra_fields(target.spec, session.status, source),
             tasks=model_status.finished(session.status.tasks, now=session.now, state="COMPLETED"),
         )
         leaving = await own_group.leave(session, target)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..models.model import RemoteModelSpec
+from ..models.model import RemoteModelSpec, RemoteModelStatus
 from ..models.snapshot import Snapshot
+from . import extra
+from .conditions import Fact
 from .create import Role, describe, marker
+from .records import parse_spec
+from .shown import comparable, covers, mapping
 
 REVISION = 1
 """A model is never replaced: its id stands in pipelines."""
+
+
+def parse(spec: Mapping[str, Any]) -> RemoteModelSpec | Fact:
+    """Read a spec; a Fact says what is wrong with it."""
+    parsed = parse_spec(RemoteModelSpec, spec)
+    return parsed if isinstance(parsed, Fact) else extra.clash(parsed.extra, extra.MODEL) or parsed
 
 
 def desired(snapshot: Snapshot, spec: RemoteModelSpec, *, connector_id: str, group_id: str) -> dict[str, Any]:
@@ -35,7 +45,7 @@ def desired(snapshot: Snapshot, spec: RemoteModelSpec, *, connector_id: str, gro
         body["guardrails"] = dict(spec.guardrails)
     if spec.interface is not None:
         body["interface"] = spec.interface.to_body()
-    return body
+    return extra.merged(body, spec.extra)
 
 
 def register_body(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,10 +61,13 @@ def group_body(snapshot: Snapshot, spec: RemoteModelSpec) -> dict[str, Any]:
     }
 
 
-def difference(body: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str, Any]:
+def difference(
+    body: Mapping[str, Any], observed: Mapping[str, Any], *, unseen: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the fields to update: those that the server does not show as wanted.
 
-    What the server leaves out has its default there: enabled, auto-deploy on, no limit in time.
+    What the server leaves out has its default there: enabled, auto-deploy on, no limit in time. It need not
+    show what is in `unseen`, parts of the body that were applied before.
     """
     shown = {
         **observed,
@@ -62,42 +75,34 @@ def difference(body: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str
         "deploy_setting": {
             "is_auto_deploy_enabled": True,
             "model_ttl_minutes": -1,
-            **_mapping(observed.get("deploy_setting")),
+            **mapping(observed.get("deploy_setting")),
         },
     }
-    return {key: value for key, value in body.items() if not _covers(shown.get(key), value)}
+    wanted = comparable(body, shown, unseen or {})
+    return {key: body[key] for key, value in wanted.items() if not covers(shown.get(key), value)}
 
 
-def leftover(body: Mapping[str, Any], observed: Mapping[str, Any]) -> tuple[str, ...]:
+def leftover(
+    body: Mapping[str, Any], observed: Mapping[str, Any], extra_fields: Iterable[str] = ()
+) -> tuple[str, ...]:
     """Return what is set on the server, not wanted any more, and cannot be taken away by an update.
 
-    `interface` is not among them: the server presets it for some services.
+    `interface` is not among them: the server presets it for some services. `extra_fields` are those that
+    `spec.extra` has ever set.
     """
-    return tuple(
-        field for field in ("rate_limiter", "guardrails") if observed.get(field) and field not in body
-    )
+    fields = ("rate_limiter", "guardrails", *extra_fields)
+    return tuple(field for field in fields if observed.get(field) and field not in body)
+
+
+def extra_fields(
+    spec: RemoteModelSpec, status: RemoteModelStatus, observed: Mapping[str, Any] | None = None
+) -> list[str] | None:
+    """Return the names that `spec.extra` has set so far, without those that the server is seen to lack."""
+    before = status.extra_fields or ()
+    left = (name for name in before if observed is None or observed.get(name))
+    return sorted({*spec.extra, *left}) or None
 
 
 def auto_deploys(observed: Mapping[str, Any]) -> bool:
     """Whether a prediction may deploy this model by itself."""
-    return bool(_mapping(observed.get("deploy_setting")).get("is_auto_deploy_enabled", True))
-
-
-def _covers(shown: Any, wanted: Any) -> bool:
-    """Whether everything wanted is shown; maps are merged by the server, so it may show more.
-
-    What is empty the server leaves out.
-    """
-    if wanted in ({}, []):
-        return shown in (None, {}, [])
-    if isinstance(wanted, Mapping):
-        return isinstance(shown, Mapping) and all(
-            _covers(shown.get(key), value) for key, value in wanted.items()
-        )
-    if isinstance(wanted, list):
-        return isinstance(shown, list) and len(shown) == len(wanted) and all(map(_covers, shown, wanted))
-    return bool(shown == wanted)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return bool(mapping(observed.get("deploy_setting")).get("is_auto_deploy_enabled", True))

@@ -9,7 +9,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.model import RemoteModelStatus
 from ..models.snapshot import ObjectKey
-from . import model_plan, model_status, refusal
+from . import model_body, model_plan, model_status, refusal
 from .conditions import Fact, false
 from .corrections import Corrections
 from .creation import Creation
@@ -89,6 +89,7 @@ class Deployment:
         session.event("DriftCorrected" if drifted else "Updated", f"Changed {', '.join(sorted(body))}.")
         await session.record(
             spec_hash=target.spec_hash,
+            extra_fields=model_body.extra_fields(target.spec, session.status),
             connector_id=target.body["connector_id"],
             model_group_id=target.body["model_group_id"],
         )

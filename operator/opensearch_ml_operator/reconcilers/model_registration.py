@@ -67,7 +67,10 @@ class Registration:
                 revision=model_body.REVISION,
                 hash_=target.spec_hash,
                 post=lambda: resolved.client.register_model(model_body.register_body(target.body)),
-                with_intent={"connection": resolved.connection},
+                with_intent={
+                    "connection": resolved.connection,
+                    "export": session.status.export or target.spec.export_id,
+                },
             )
         finally:
             resolved.registers.leave(key)
@@ -121,6 +124,7 @@ class Registration:
             "model_group_id": target.body["model_group_id"],
             # One that was found is compared with the spec before it counts as applied.
             "spec_hash": None if created.found else target.spec_hash,
+            "extra_fields": model_body.extra_fields(target.spec, session.status),
             "tasks": model_status.started(
                 session.status.tasks, "Register", created.task_id, now=session.now, state="COMPLETED"
             ),

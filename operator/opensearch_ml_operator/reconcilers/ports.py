@@ -220,6 +220,47 @@ class SecretSource(Protocol):
         """Read a ConfigMap; None when it does not exist."""
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """One owner of a Kubernetes object, by its ownerReferences."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One ConfigMap or Secret that is ours to write, or turns out not to be; `data` as text."""
+
+    uid: str
+    resource_version: str
+    owners: tuple[Owner, ...]
+    data: Mapping[str, str] = field(repr=False)
+
+
+class ExportStore(Protocol):
+    """Writes ConfigMaps and Secrets, each only as it was read; `kind` says which of the two.
+
+    Raises StatusConflictError, ObjectGoneError, KubernetesUnavailableError, KubernetesForbiddenError;
+    OperatorError when the API server does not take it.
+    """
+
+    async def read(self, kind: str, namespace: str, name: str) -> Export | None:
+        """Read one; None when it does not exist."""
+
+    async def create(self, kind: str, name: str, *, owner: Snapshot, data: Mapping[str, str]) -> None:
+        """Create one in its owner's namespace, which goes when its owner goes."""
+
+    async def patch(
+        self, kind: str, namespace: str, name: str, *, before: Export, data: Mapping[str, str | None]
+    ) -> None:
+        """Set keys, or remove those that are None."""
+
+    async def delete(self, kind: str, namespace: str, name: str, *, before: Export) -> None:
+        """Delete it."""
+
+
 class EventSink(Protocol):
     """Posts Kubernetes Events, without waiting and without ever failing."""
 

@@ -78,7 +78,7 @@ async def update_model(cluster: Cluster, call: Call) -> Doc:
         if value is not None:
             cluster.check_text(words, value)
             changes[field] = value
-    changes |= _common_fields(body)
+    changes |= _common_fields(cluster, body)
     if "deploy_setting" in changes:
         changes["deploy_setting"] = {"model_ttl_minutes": -1, **changes["deploy_setting"]}
     if "is_enabled" in body:
@@ -142,7 +142,7 @@ def _new_model(cluster: Cluster, body: Doc) -> Doc:
     if description is not None:
         cluster.check_text("Model description", description)
         doc["description"] = description
-    doc |= _common_fields(body)
+    doc |= _common_fields(cluster, body)
     if "is_enabled" in body and cluster.release >= (3, 0):  # 2.19 drops it
         doc["is_enabled"] = body["is_enabled"]
     if "provisioned_by" in body and cluster.release >= (3, 7):
@@ -155,9 +155,11 @@ def _new_model(cluster: Cluster, body: Doc) -> Doc:
     return doc | {"connector_id": connector_id}
 
 
-def _common_fields(body: Doc) -> Doc:
+def _common_fields(cluster: Cluster, body: Doc) -> Doc:
     """Read what register and update treat alike."""
     fields: Doc = {name: body[name] for name in _COPIED if name in body}
+    if "model_config" in body and cluster.release >= (3, 1):  # before it is for local models
+        fields["model_config"] = body["model_config"]
     if "rate_limiter" in body:
         if body["rate_limiter"] is None:
             words = "Failed to parse object: expecting token of type [START_OBJECT] but found [VALUE_NULL]"

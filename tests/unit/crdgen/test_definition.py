@@ -154,6 +154,7 @@ def test_the_models_and_the_schema_have_the_same_defaults(kind: str, changes: Ma
         "credentials",
         "parameters",
         "settings",
+        "extra",
     }
 
 

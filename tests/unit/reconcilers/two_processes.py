@@ -20,7 +20,15 @@ from opensearch_ml_operator.reconcilers.create import CreateMemory
 from opensearch_ml_operator.reconcilers.outcome import Outcome, Reconciler
 from opensearch_ml_operator.reconcilers.ports import Hit
 from opensearch_ml_operator.reconcilers.session import Ports
-from support.memory_ports import NAMESPACE, MemoryCatalog, MemoryPool, MemorySecrets, RecordedEvents, Stage
+from support.memory_ports import (
+    NAMESPACE,
+    MemoryCatalog,
+    MemoryExports,
+    MemoryPool,
+    MemorySecrets,
+    RecordedEvents,
+    Stage,
+)
 from unit.reconcilers.process_world import (
     Call,
     Object,
@@ -266,6 +274,7 @@ def _ports(index: int, version: Version, clock: list[float], quiet: float) -> Po
     return Ports(
         store=_AskingStore(),
         secrets=MemorySecrets(),
+        exports=MemoryExports(),
         events=RecordedEvents(),
         pool=pool,
         catalog=MemoryCatalog(stage.store, {}),
