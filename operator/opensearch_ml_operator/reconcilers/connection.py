@@ -13,9 +13,8 @@ from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connection import ConnectionUsers, OpenSearchConnectionSpec, OpenSearchConnectionStatus
 from ..models.snapshot import ObjectKey, Snapshot
-from . import managed, references
+from . import connection_identity, managed, references
 from .conditions import Fact, false, true
-from .credentials import Credentials
 from .outcome import Outcome
 from .ports import ConnectionSettings, MLCommons, ServerInfo
 from .records import parse_spec
@@ -128,7 +127,9 @@ class ConnectionReconciler:
         return {*direct, *(model for user in direct for model in self._ports.catalog.dependents(user))}
 
     async def _look(self, snapshot: Snapshot, spec: OpenSearchConnectionSpec, *, deleting: bool) -> _Checked:
-        settings = await self._settings(snapshot, spec)
+        settings = await connection_identity.resolve(
+            self._ports.secrets, spec, lambda _: snapshot.key.namespace
+        )
         try:
             client = await self._client(snapshot, settings, deleting=deleting)
             if isinstance(client, Fact):
@@ -163,57 +164,6 @@ class ConnectionReconciler:
             )
             return _Checked(false(ConditionType.REACHABLE, Reason.CLUSTER_CHANGED, words, stalled=True))
         return _Checked(true(ConditionType.REACHABLE, f"{info.distribution} {info.version}"), info)
-
-    async def _settings(
-        self, snapshot: Snapshot, spec: OpenSearchConnectionSpec
-    ) -> ConnectionSettings | Fact:
-        namespace = snapshot.key.namespace
-        credentials = Credentials()
-        if spec.auth and spec.auth.basic:
-            missing = await credentials.add(
-                self._ports.secrets,
-                namespace=namespace,
-                secret=spec.auth.basic.secret_ref.name,
-                keys={"username": "username", "password": "password"},
-                type_=ConditionType.REACHABLE,
-            )
-            if missing:
-                return missing
-        ca = await self._ca(namespace, spec)
-        if isinstance(ca, Fact):
-            return ca
-        return ConnectionSettings(
-            endpoints=tuple(spec.endpoints),
-            username=credentials.values.get("username"),
-            password=credentials.values.get("password"),
-            ca=ca,
-            server_name=spec.tls.server_name if spec.tls else None,
-            connect_timeout=seconds(spec.timeout.connect),
-            read_timeout=seconds(spec.timeout.read),
-            max_in_flight=spec.limits.max_in_flight,
-            max_registers=spec.limits.max_registers,
-            max_deploys=spec.limits.max_deploys,
-        )
-
-    async def _ca(self, namespace: str, spec: OpenSearchConnectionSpec) -> bytes | Fact | None:
-        if spec.tls is None or spec.tls.ca_ref is None:
-            return None
-        ref = spec.tls.ca_ref
-        read = self._ports.secrets.secret if ref.kind == "Secret" else self._ports.secrets.config_map
-        data = await read(namespace, ref.name)
-        if data is None:
-            return false(
-                ConditionType.REACHABLE,
-                Reason.SECRET_NOT_FOUND,
-                f"{ref.kind} {ref.name} with the CA does not exist in namespace {namespace}.",
-            )
-        if not data.data.get(ref.key):
-            return false(
-                ConditionType.REACHABLE,
-                Reason.SECRET_KEY_MISSING,
-                f"{ref.kind} {ref.name} has no key {ref.key}.",
-            )
-        return data.data[ref.key]
 
     def _users(self, snapshot: Snapshot) -> ConnectionUsers:
         kinds = [key.kind for key in self._all_users(snapshot.key)]
