@@ -37,7 +37,10 @@ MATRIX: dict[str, Values] = {
             "pullPolicy": "Always",
         },
         "imagePullSecrets": [{"name": "registry"}],
-        "serviceAccount": {"annotations": {"example.org/role": "operator"}},
+        "serviceAccount": {
+            "annotations": {"example.org/role": "operator"},
+            "tokenAudiences": ["search", "https://opensearch.example"],
+        },
         "log": {"level": "debug", "format": "text"},
         "workers": 8,
         "quietPeriod": "3m",

@@ -41,6 +41,16 @@ def rules(manifests: list[Manifest], kind: str) -> dict[tuple[str, str], list[di
     }
 
 
+OWN_TOKEN = [
+    {
+        "apiGroups": [""],
+        "resources": ["serviceaccounts/token"],
+        "resourceNames": [NAME],
+        "verbs": ["create"],
+    },
+]
+
+
 def bindings(manifests: list[Manifest], kind: str) -> set[tuple[str, str, str, str]]:
     found = set()
     for manifest in of_kind(manifests, kind):
@@ -92,6 +102,13 @@ def test_rights_in_named_namespaces_only(chart: Chart) -> None:
         (NAMESPACE, f"{NAME}-lease", "Role", f"{NAME}-lease"),
         *((namespace, NAME, "Role", NAME) for namespace in WATCHED),
     }
+
+
+@pytest.mark.parametrize("name", ["defaults", "namespaced"])
+def test_tokens_of_the_own_account_only_for_named_audiences(chart: Chart, name: str) -> None:
+    manifests = chart.render({**MATRIX[name], "serviceAccount": {"tokenAudiences": ["search"]}})
+    assert rules(manifests, "Role")[NAMESPACE, f"{NAME}-token"] == OWN_TOKEN
+    assert (NAMESPACE, f"{NAME}-token", "Role", f"{NAME}-token") in bindings(manifests, "RoleBinding")
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)

@@ -18,6 +18,7 @@ from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, GateNam
 from opensearch_ml_operator.reconcilers.session import Ports
 from support.memory_clock import Clock
 from support.memory_opensearch import MemoryOpenSearch
+from support.memory_tokens import MemoryTokens
 
 NAMESPACE: Final = "team"
 CONNECTION: Final = "main"
@@ -150,6 +151,7 @@ class Stage:
     clock: Clock = field(default_factory=Clock)
     store: MemoryStore = field(default_factory=MemoryStore)
     secrets: MemorySecrets = field(default_factory=MemorySecrets)
+    tokens: MemoryTokens = field(default_factory=MemoryTokens)
     events: RecordedEvents = field(default_factory=RecordedEvents)
     pool: MemoryPool = field(default_factory=MemoryPool)
     links: dict[ObjectKey, tuple[ObjectKey, ...]] = field(default_factory=dict)
@@ -161,6 +163,7 @@ class Stage:
         return Ports(
             store=self.store,
             secrets=self.secrets,
+            tokens=self.tokens,
             events=self.events,
             pool=self.pool,
             catalog=MemoryCatalog(self.store, self.links),

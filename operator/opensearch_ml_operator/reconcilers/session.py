@@ -13,7 +13,7 @@ from ..errors import StatusConflictError
 from ..models.common import StatusBase
 from ..models.snapshot import ObjectKey, Snapshot
 from .conditions import Fact, build, find
-from .ports import Catalog, ConnectionPool, EventSink, SecretSource, StatusStore
+from .ports import Catalog, ConnectionPool, EventSink, SecretSource, StatusStore, TokenSource
 from .records import moment, parse_status, timestamp
 
 StatusT_co = TypeVar("StatusT_co", bound=StatusBase, covariant=True)
@@ -35,6 +35,7 @@ class Ports:
 
     store: StatusStore
     secrets: SecretSource
+    tokens: TokenSource
     events: EventSink
     pool: ConnectionPool
     catalog: Catalog

@@ -21,6 +21,7 @@ from opensearch_ml_operator.reconcilers.outcome import Outcome, Reconciler
 from opensearch_ml_operator.reconcilers.ports import Hit
 from opensearch_ml_operator.reconcilers.session import Ports
 from support.memory_ports import NAMESPACE, MemoryCatalog, MemoryPool, MemorySecrets, RecordedEvents, Stage
+from support.memory_tokens import MemoryTokens
 from unit.reconcilers.process_world import (
     Call,
     Object,
@@ -266,6 +267,7 @@ def _ports(index: int, version: Version, clock: list[float], quiet: float) -> Po
     return Ports(
         store=_AskingStore(),
         secrets=MemorySecrets(),
+        tokens=MemoryTokens(),
         events=RecordedEvents(),
         pool=pool,
         catalog=MemoryCatalog(stage.store, {}),
