@@ -28,6 +28,13 @@ def write_key(path: Path, form: PrivateFormat = PrivateFormat.PKCS8) -> ec.Ellip
     return key
 
 
+def write_key_pair(path: Path, form: PrivateFormat) -> None:
+    """Make a private key and write it to a file, and its public half to one beside it that ends in .pub."""
+    public = write_key(path, form).public_key()
+    pem, spki = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    path.with_suffix(".pub").write_bytes(public.public_bytes(pem, spki))
+
+
 @dataclass(frozen=True, slots=True)
 class Authority:
     """A certificate authority whose certificate is in `ca_file`. Its key never leaves the process."""

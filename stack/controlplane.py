@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from stack.certificates import Authority, write_key
+from stack.certificates import Authority
 from stack.ports import Ports
 from stack.process import Processes
 from stack.server import Server
@@ -104,16 +103,20 @@ class ControlPlane:
 
 
 def start_control_plane(
-    folder: Path, programs: Programs, processes: Processes, ports: Ports, environ: Mapping[str, str]
+    folder: Path,
+    programs: Programs,
+    processes: Processes,
+    ports: Ports,
+    environ: Mapping[str, str],
+    account_key: Path,
 ) -> ControlPlane:
     """Start etcd, kube-apiserver and kube-controller-manager, and wait until each is ready.
 
+    `account_key` signs the tokens of ServiceAccounts; kube-apiserver takes its traditional form alone.
     Raises ServerError when one of them is not.
     """
     authority = Authority.create(folder / "certificates")
     certificate, key = authority.issue("kube-apiserver")
-    account_key = folder / "service-accounts.key"
-    write_key(account_key, PrivateFormat.TraditionalOpenSSL)
     token = secrets.token_urlsafe(24)
     with (folder / "tokens.csv").open("w", newline="") as tokens:
         csv.writer(tokens).writerow([token, "admin", "admin", "system:masters"])

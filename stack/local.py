@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import PrivateFormat
+
 from stack import go_binaries, versions
 from stack.cache import Cache, Recipe, Say, cache_folder
+from stack.certificates import write_key_pair
 from stack.controlplane import ControlPlane, Programs, given_programs, packaged_kubectl, start_control_plane
 from stack.modelserver.child import start_model_server
 from stack.modelserver.client import ModelServer
@@ -24,6 +27,9 @@ from stack.opensearch_node import OpenSearch, given_opensearch, start_opensearch
 from stack.ports import Ports
 from stack.process import Processes
 from stack.toolchain import Tool, java, require
+
+ACCOUNT_KEY = "service-accounts.key"
+"""The key that signs tokens of ServiceAccounts; its public half ends in .pub."""
 
 
 def say_on_stderr(line: str) -> None:
@@ -51,7 +57,9 @@ class Stack:
         """The Kubernetes control plane."""
         programs = self._programs()
         folder = self._part_folder("kubernetes")
-        return start_control_plane(folder, programs, self.processes, self.ports, self.environ)
+        return start_control_plane(
+            folder, programs, self.processes, self.ports, self.environ, self.folder / ACCOUNT_KEY
+        )
 
     @cached_property
     def model_server(self) -> ModelServer:
@@ -98,7 +106,16 @@ class Stack:
         program = require([tool], self.environ)[tool]
         home = self._built(opensearch_home(version))
         folder = self._part_folder(f"opensearch-{version}")
-        return start_opensearch(version, folder, home, program, self.processes, self.ports, self.environ)
+        return start_opensearch(
+            version,
+            folder,
+            home,
+            program,
+            self.processes,
+            self.ports,
+            self.environ,
+            (self.folder / ACCOUNT_KEY).with_suffix(".pub"),
+        )
 
     def _programs(self) -> Programs:
         """Return the control plane's programs: those of KUBEBUILDER_ASSETS when it is set, or our own."""
@@ -160,6 +177,8 @@ def open_stack(environ: Mapping[str, str] = os.environ, say: Say = say_on_stderr
     """
     cache = Cache(cache_folder(environ), say)
     folder = Path(tempfile.mkdtemp(prefix="opensearch-ml-operator-"))
+    # One server signs tokens with it, the other verifies them, and they start side by side.
+    write_key_pair(folder / ACCOUNT_KEY, PrivateFormat.TraditionalOpenSSL)
     with Ports(cache.root / "ports", random.SystemRandom()) as ports, Processes() as processes:
         stack = Stack(folder, processes, ports, cache, dict(environ))
         try:

@@ -24,6 +24,7 @@ READY_SECONDS = 120.0
 HEAP = "512m"
 ADMIN = "admin"
 NODE = "node"
+AUDIENCE = "opensearch"
 # The model server of the stack; a test that needs more sets it through the API and sets it back to null.
 TRUSTED_ENDPOINTS = (r"^http://127\.0\.0\.1:.*$", r"^https?://localhost:.*$")
 
@@ -32,7 +33,8 @@ TRUSTED_ENDPOINTS = (r"^http://127\.0\.0\.1:.*$", r"^https?://localhost:.*$")
 class OpenSearch:
     """An OpenSearch that answers. `username` and `password` are the administrator's, None without Security.
 
-    A server given by the environment has no `server`: it is not ours to stop.
+    A server given by the environment has no `server`: it is not ours to stop. With an `authority` of ours it
+    takes certificates of users, whose name is the CN, and tokens of ServiceAccounts for AUDIENCE.
     """
 
     version: str
@@ -41,6 +43,7 @@ class OpenSearch:
     password: str | None
     ca_file: Path | None
     server: Server | None
+    authority: Authority | None = None
 
     def client(self, username: str | None = None, password: str | None = None) -> httpx.Client:
         """Return an HTTP client, the administrator's unless another user is named. The caller closes it."""
@@ -81,14 +84,20 @@ class OpenSearch:
 
         Raises httpx.HTTPStatusError when Security refuses.
         """
-        calls: list[tuple[str, dict[str, Any]]] = [
-            (f"roles/{role_name}", dict(role)),
-            (f"internalusers/{name}", {"password": password}),
-            (f"rolesmapping/{role_name}", {"users": [name]}),
-        ]
+        self._configure(f"internalusers/{name}", {"password": password})
+        self.give_role(name, role_name, role)
+
+    def give_role(self, name: str, role_name: str, role: Mapping[str, Any]) -> None:
+        """Give one role to a user, and to nobody else; a certificate or a token may say who the user is.
+
+        Raises httpx.HTTPStatusError when Security refuses.
+        """
+        self._configure(f"roles/{role_name}", dict(role))
+        self._configure(f"rolesmapping/{role_name}", {"users": [name]})
+
+    def _configure(self, path: str, body: dict[str, Any]) -> None:
         with self.client() as client:
-            for path, body in calls:
-                client.put(f"/_plugins/_security/api/{path}", json=body).raise_for_status()
+            client.put(f"/_plugins/_security/api/{path}", json=body).raise_for_status()
 
     def _own(self) -> Server:
         if self.server is None:
@@ -165,11 +174,13 @@ def start_opensearch(
     processes: Processes,
     ports: Ports,
     environ: Mapping[str, str],
+    accounts: Path,
 ) -> OpenSearch:
     """Start a node of a release from its built home, and wait until it answers.
 
-    2.19.1 has Security: TLS by a certificate authority of its own, and an administrator with a random
-    password. Raises ServerError when the node is not ready in time.
+    2.19.1 has Security: TLS by a certificate authority of its own, an administrator with a random password,
+    and tokens of ServiceAccounts, whose public key is in `accounts`. Raises ServerError when the node is not
+    ready in time.
     """
     config, temporary = folder / "config", folder / "tmp"
     config.mkdir(parents=True)
@@ -181,7 +192,7 @@ def start_opensearch(
     (config / "opensearch.yml").write_text(render_settings(settings))
     secure = version == versions.OPENSEARCH_2
     password = secrets.token_urlsafe(18) if secure else None
-    ca_file = _write_security(config, home, password) if password is not None else None
+    authority = _write_security(config, home, password, accounts) if password is not None else None
     command: list[str | Path] = [
         java,
         f"-Xms{HEAP}",
@@ -213,13 +224,14 @@ def start_opensearch(
         cwd=folder,
     )
     url = f"{'https' if secure else 'http'}://127.0.0.1:{http_port}"
-    node = OpenSearch(version, url, ADMIN if secure else None, password, ca_file, server)
+    ca_file = authority.ca_file if authority is not None else None
+    node = OpenSearch(version, url, ADMIN if secure else None, password, ca_file, server, authority)
     server.start()
     return node
 
 
-def _write_security(config: Path, home: Path, password: str) -> Path:
-    """Write the certificates and Security's own configuration with one user; return the CA's certificate."""
+def _write_security(config: Path, home: Path, password: str, accounts: Path) -> Authority:
+    """Write the certificates and Security's own configuration with one user; return the authority."""
     authority = Authority.create(config)
     authority.issue(NODE)
     shutil.copytree(home / "plugins" / "opensearch-security" / "config", config / "opensearch-security")
@@ -229,7 +241,34 @@ def _write_security(config: Path, home: Path, password: str) -> Path:
         ADMIN: {"hash": password_hash, "reserved": True, "backend_roles": ["admin"]},
     }
     (config / "opensearch-security" / "internal_users.yml").write_text(render_settings(users))
-    return authority.ca_file
+    logins = render_settings(_logins(accounts.read_text()))
+    (config / "opensearch-security" / "config.yml").write_text(logins)
+    return authority
+
+
+def _logins(public_key: str) -> dict[str, Any]:
+    """Return the ways to log in, each of which leaves the next ones what it does not know."""
+    token = {
+        "type": "jwt",
+        "challenge": False,
+        "config": {"signing_key": public_key, "jwt_header": "Authorization", "required_audience": AUDIENCE},
+    }
+    certificate = {"type": "clientcert", "challenge": False, "config": {"username_attribute": "cn"}}
+    password = {"type": "basic", "challenge": True}
+    ways = [("tokens", token, "noop"), ("certificates", certificate, "noop"), ("users", password, "intern")]
+    domains = {
+        name: {
+            "http_enabled": True,
+            "order": order,
+            "http_authenticator": how,
+            "authentication_backend": {"type": backend},
+        }
+        for order, (name, how, backend) in enumerate(ways)
+    }
+    return {
+        "_meta": {"type": "config", "config_version": 2},
+        "config": {"dynamic": {"http": {"anonymous_auth_enabled": False}, "authc": domains}},
+    }
 
 
 def _answers(node: OpenSearch) -> bool:

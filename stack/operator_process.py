@@ -76,7 +76,11 @@ class RenderedChart:
 
     def environment(self, pod_name: str) -> dict[str, str]:
         """Return the container's environment, as the kubelet would fill it in."""
-        fields = {"metadata.name": pod_name, "metadata.namespace": self.namespace}
+        fields = {
+            "metadata.name": pod_name,
+            "metadata.namespace": self.namespace,
+            "spec.serviceAccountName": self.service_account,
+        }
         return {
             variable["name"]: fields[variable["valueFrom"]["fieldRef"]["fieldPath"]]
             if "valueFrom" in variable

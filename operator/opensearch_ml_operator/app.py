@@ -40,6 +40,7 @@ from .kube.leases import LeaderElection, Timing
 from .kube.login import connect
 from .kube.secrets import KubeSecretSource
 from .kube.status import KubeStatusStore
+from .kube.tokens import KubeTokenSource
 from .logs import Redactor
 from .metrics import Metrics
 from .models.kinds import KINDS
@@ -96,11 +97,22 @@ def build(
     def learn(snapshot: Snapshot) -> None:
         controller.written(snapshot)
 
-    pool = Pool(observer=metrics.opensearch_request, on_failure=wake, wake=wake, clock=monotonic)
+    tokens = KubeTokenSource(
+        kube,
+        namespace=settings.service_account_namespace,
+        name=settings.service_account,
+        audiences=settings.audiences,
+        learn=redactor.learn,
+        clock=monotonic,
+    )
+    pool = Pool(
+        observer=metrics.opensearch_request, tokens=tokens, on_failure=wake, wake=wake, clock=monotonic
+    )
     ports = Ports(
         store=ReadYourWrites(KubeStatusStore(kube, PLURALS), learn),
         secrets=redactor.watch(KubeSecretSource(kube)),
         exports=KubeExports(kube),
+        tokens=tokens,
         events=events,
         pool=pool,
         catalog=KnownObjects(cache, links),

@@ -65,12 +65,27 @@ class Settings(BaseSettings):
     """Seconds between two tries to acquire or renew."""
     pod_name: str = Field(default="", validation_alias=AliasChoices(f"{PREFIX}POD_NAME", "POD_NAME"))
     """Name of this replica, POD_NAME."""
+    service_account: str = ""
+    """The ServiceAccount of the pod; needed for tokens of it."""
+    service_account_namespace: str = Field(
+        default="", validation_alias=AliasChoices(f"{PREFIX}SERVICE_ACCOUNT_NAMESPACE", "POD_NAMESPACE")
+    )
+    """Namespace of the ServiceAccount; that of the pod, POD_NAMESPACE, when not set."""
+    token_audiences: str = ""
+    """Audiences of tokens that connections may ask for, separated by commas; none by default.
+
+    Whoever may create a connection can have such a token sent to any address.
+    """
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The audiences, each once."""
+        return _words(self.token_audiences)
 
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces to watch, each once; none means all."""
-        names = (name.strip() for name in self.watch_namespaces.split(","))
-        return tuple(dict.fromkeys(name for name in names if name))
+        return _words(self.watch_namespaces)
 
     @property
     def quiet_period_seconds(self) -> float:
@@ -101,4 +116,14 @@ class Settings(BaseSettings):
                 "leader election needs POD_NAMESPACE and POD_NAME in the environment (from the pod's own "
                 f"metadata), or {PREFIX}LEADER_ELECTION=false"
             )
+        if self.audiences and not (self.service_account and self.service_account_namespace):
+            raise ValueError(
+                f"{PREFIX}TOKEN_AUDIENCES needs {PREFIX}SERVICE_ACCOUNT and POD_NAMESPACE in the environment"
+            )
         return self
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Return what commas separate, each once."""
+    words = (word.strip() for word in text.split(","))
+    return tuple(dict.fromkeys(word for word in words if word))

@@ -7,7 +7,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
@@ -21,6 +21,7 @@ from .conftest import Stage
 
 TOKEN: Final = 'canary-"tøken"\\with/everything?in=it&100%'
 NEXT: Final = "canary-of-the-next-rotation-8731"
+BEARER: Final = "canary.eyJhbGciOiJub25lIn0.of-a-bearer/token+4711=="
 PASSWORD: Final = "canary-password:with@odd/characters=4711"
 
 
@@ -94,7 +95,36 @@ async def test_no_form_of_a_credential_gets_out(
     await _show_all(world, lines)
 
 
-async def _show_all(world: Scene, lines: io.StringIO) -> None:
+@pytest.mark.parametrize("login", ["token", "account"])
+async def test_no_form_of_a_token_gets_out(stage: Stage, root_logger: logging.Logger, login: str) -> None:
+    settings = {"token_audiences": "search", "service_account": "op", "service_account_namespace": "ml"}
+    world = await stage(users={"admin": PASSWORD}, settings=settings)
+    lines = io.StringIO()
+    set_up(world.operator.redactor, level="debug", style="json", stream=lines)
+    assert root_logger.handlers
+    world.kube.create("serviceaccounts", {"metadata": {"name": "op"}}, "ml")
+    world.ml.user_of_token = lambda token: "admin" if token in {BEARER, *world.kube.issued_tokens} else None
+    world.everything()
+    world.secret("main-login", token=BEARER)
+    bearer: dict[str, Any] = {
+        "token": {"secretKeyRef": {"name": "main-login", "key": "token"}},
+        "account": {"serviceAccountToken": {"audience": "search"}},
+    }[login]
+    world.edit(CONNECTIONS, "main", healthInterval="5s", auth={"basic": None, "bearer": bearer})
+    await world.ready()
+    secret = BEARER if login == "token" else world.kube.issued_tokens[-1]
+    for form in sorted(forms(secret)):
+        world.ml.fail("update-model", status=400, reason=f"cannot take {form} for a credential")
+    world.edit(MODELS, "model", description="x")
+    await world.becomes(MODELS, "model", "Synced", "Rejected")
+    await _show_all(world, lines, secret)
+    world.ml.heal()
+    world.ml.fail("get-info", times=50, status=401, reason=f"{secret} has expired")
+    assert await world.becomes(CONNECTIONS, "main", "Reachable", "AuthenticationFailed")
+    await _show_all(world, lines, secret)
+
+
+async def _show_all(world: Scene, lines: io.StringIO, *more: str) -> None:
     """Search everything that has got out so far."""
     emitted = {
         plural: json.dumps(world.kube.objects(plural), ensure_ascii=False)
@@ -105,7 +135,7 @@ async def _show_all(world: Scene, lines: io.StringIO) -> None:
     emitted["log"] = lines.getvalue()
     emitted["metrics"] = world.operator.metrics.scrape().decode()
     for where, text in emitted.items():
-        for secret in (TOKEN, NEXT, PASSWORD):
+        for secret in (TOKEN, NEXT, PASSWORD, *more):
             for form in forms(secret):
                 assert form not in text, f"{form!r} is in {where}"
                 assert json.dumps(form)[1:-1] not in text, f"{form!r} is in {where}"

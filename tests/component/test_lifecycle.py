@@ -104,7 +104,7 @@ async def test_what_has_not_changed_costs_no_write(stage: Stage, how: str) -> No
 
 async def test_fifty_sets_at_rest_cost_no_write_and_a_handful_of_reads(world: Scene) -> None:
     many(world, 50)
-    await world.ready(seconds=60)
+    await world.ready(seconds=150)
     # What the operator has just written to it reads one by one for some seconds: another health check long.
     world.ml.requests.clear()
     await eventually(lambda: world.ml.count("get-info") >= 1, seconds=60)

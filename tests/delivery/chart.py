@@ -37,7 +37,10 @@ MATRIX: dict[str, Values] = {
             "pullPolicy": "Always",
         },
         "imagePullSecrets": [{"name": "registry"}],
-        "serviceAccount": {"annotations": {"example.org/role": "operator"}},
+        "serviceAccount": {
+            "annotations": {"example.org/role": "operator"},
+            "tokenAudiences": ["search", "https://opensearch.example"],
+        },
         "rbac": {"exportToSecrets": True},
         "log": {"level": "debug", "format": "text"},
         "workers": 8,

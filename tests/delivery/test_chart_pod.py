@@ -74,6 +74,7 @@ def test_values_reach_the_environment(chart: Chart) -> None:
     assert variables["OPENSEARCH_ML_QUIET_PERIOD"] == "3m"
     assert variables["OPENSEARCH_ML_LOG_LEVEL"] == "debug"
     assert variables["OPENSEARCH_ML_LOG_FORMAT"] == "text"
+    assert variables["OPENSEARCH_ML_TOKEN_AUDIENCES"] == "search,https://opensearch.example"
     assert variables["SSL_CERT_FILE"] == "/ca/ca.crt"
     assert environment(chart.render(MATRIX["without election"]))["OPENSEARCH_ML_LEADER_ELECTION"] == "false"
 
@@ -87,6 +88,8 @@ def test_every_variable_is_a_setting(chart: Chart) -> None:
         )
         known.update(map(str, choices))
     assert environment(chart.render({})).keys() <= known
+    tokens = {"serviceAccount": {"tokenAudiences": ["search"]}}
+    assert environment(chart.render(tokens)).keys() <= known
 
 
 @pytest.mark.parametrize("name", ["defaults", "namespaced", "without election", "everything set"])
@@ -100,6 +103,7 @@ def test_the_operator_understands_its_environment(
     assert settings.leader_election == given.get("leaderElection", {}).get("enabled", True)
     assert settings.workers == given.get("workers", 32)
     assert settings.quiet_period == given.get("quietPeriod", "120s")
+    assert settings.audiences == tuple(given.get("serviceAccount", {}).get("tokenAudiences", ()))
     assert settings.log_format == given.get("log", {}).get("format", "json")
     assert (settings.metrics_port, settings.health_port) == (8080, 8081)
     assert settings.lease_name == NAME

@@ -42,6 +42,16 @@ def rules(manifests: list[Manifest], kind: str) -> dict[tuple[str, str], list[di
     }
 
 
+OWN_TOKEN = [
+    {
+        "apiGroups": [""],
+        "resources": ["serviceaccounts/token"],
+        "resourceNames": [NAME],
+        "verbs": ["create"],
+    },
+]
+
+
 def bindings(manifests: list[Manifest], kind: str) -> set[tuple[str, str, str, str]]:
     found = set()
     for manifest in of_kind(manifests, kind):
@@ -111,6 +121,13 @@ def test_secrets_are_written_only_when_that_is_asked_for(chart: Chart, watch: li
     assert asked == {(namespace, NAME): wanted for namespace in watch or [""]}
     without = [rule for found in rules(chart.render(values), kind).values() for rule in found]
     assert {verb for rule in without if "secrets" in rule["resources"] for verb in rule["verbs"]} == {"get"}
+
+
+@pytest.mark.parametrize("name", ["defaults", "namespaced"])
+def test_tokens_of_the_own_account_only_for_named_audiences(chart: Chart, name: str) -> None:
+    manifests = chart.render({**MATRIX[name], "serviceAccount": {"tokenAudiences": ["search"]}})
+    assert rules(manifests, "Role")[NAMESPACE, f"{NAME}-token"] == OWN_TOKEN
+    assert (NAMESPACE, f"{NAME}-token", "Role", f"{NAME}-token") in bindings(manifests, "RoleBinding")
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)

@@ -17,6 +17,7 @@ from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.opensearch.server import Capability
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons, Registered
 from stack.opensearch_node import OpenSearch
+from support.memory_tokens import MemoryTokens
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "opensearch-role"
 ROLE: dict[str, Any] = json.loads((FOLDER / "role.json").read_text())
@@ -128,7 +129,11 @@ def _connector() -> dict[str, Any]:
 @pytest.fixture
 async def pool() -> AsyncIterator[Pool]:
     pool = Pool(
-        observer=lambda *_: None, on_failure=lambda _: None, wake=lambda _: None, clock=time.monotonic
+        observer=lambda *_: None,
+        tokens=MemoryTokens(),
+        on_failure=lambda _: None,
+        wake=lambda _: None,
+        clock=time.monotonic,
     )
     yield pool
     await pool.aclose()

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from support import connection_documents
+
 ABSENT: Final = object()
 PREDICT: Final = {"type": "predict", "method": "POST", "url": "https://models.example/v1/embeddings"}
 MINIMAL: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -100,6 +102,7 @@ RULES: Final[tuple[RuleCase, ...]] = (
         "OpenSearchConnection", "timeout.connect", "between 100ms and 1m", ("0.1s", "60s"), ("99ms", "2m")
     ),
     _durations("OpenSearchConnection", "timeout.read", "between 1s and 5m", ("1000ms", "5m"), ("0s", "301s")),
+    *(RuleCase("OpenSearchConnection", *case) for case in connection_documents.RULES),
     *_managed("MLModelGroup"),
     *_access("MLModelGroup"),
     *_managed("MLConnector"),
@@ -246,6 +249,7 @@ ACCEPTED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("OpenSearchConnection", {"endpoints": ["http://10.0.0.1", "https://[fd00::1]:9200/search/"]}),
     ("OpenSearchConnection", {"auth": {}}),
     ("OpenSearchConnection", {"auth": {"basic": {"secretRef": {"name": "operator.user"}}}}),
+    *(("OpenSearchConnection", {"auth": auth}) for auth in connection_documents.ACCEPTED),
     ("OpenSearchConnection", {"tls": {"caRef": {"kind": "ConfigMap", "name": "ca"}, "serverName": "os"}}),
     (
         "OpenSearchConnection",
@@ -293,6 +297,7 @@ REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("OpenSearchConnection", {"endpoints": "https://opensearch.example"}),
     ("OpenSearchConnection", {"auth": {"basic": {}}}),
     ("OpenSearchConnection", {"auth": {"basic": {"secretRef": {"name": "Upper"}}}}),
+    *(("OpenSearchConnection", {"auth": auth}) for auth in connection_documents.REFUSED),
     ("OpenSearchConnection", {"tls": {"caRef": {"kind": "Pod", "name": "ca"}}}),
     ("OpenSearchConnection", {"tls": {"caRef": {"kind": "Secret", "name": "ca", "key": "a/b"}}}),
     ("OpenSearchConnection", {"limits": {"maxInFlight": 65}}),

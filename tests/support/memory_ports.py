@@ -18,6 +18,7 @@ from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, Export,
 from opensearch_ml_operator.reconcilers.session import Ports
 from support.memory_clock import Clock
 from support.memory_opensearch import MemoryOpenSearch
+from support.memory_tokens import MemoryTokens
 
 NAMESPACE: Final = "team"
 CONNECTION: Final = "main"
@@ -188,6 +189,7 @@ class Stage:
     store: MemoryStore = field(default_factory=MemoryStore)
     secrets: MemorySecrets = field(default_factory=MemorySecrets)
     exports: MemoryExports = field(default_factory=MemoryExports)
+    tokens: MemoryTokens = field(default_factory=MemoryTokens)
     events: RecordedEvents = field(default_factory=RecordedEvents)
     pool: MemoryPool = field(default_factory=MemoryPool)
     links: dict[ObjectKey, tuple[ObjectKey, ...]] = field(default_factory=dict)
@@ -200,6 +202,7 @@ class Stage:
             store=self.store,
             secrets=self.secrets,
             exports=self.exports,
+            tokens=self.tokens,
             events=self.events,
             pool=self.pool,
             catalog=MemoryCatalog(self.store, self.links),

@@ -55,6 +55,8 @@ def test_in_a_pod_nothing_has_to_be_set() -> None:
         ("LEASE_RENEW_DEADLINE", "12.5", "lease_renew_deadline", 12.5),
         ("LEASE_RETRY_PERIOD", "1", "lease_retry_period", 1),
         ("POD_NAME", "mine", "pod_name", "mine"),
+        ("SERVICE_ACCOUNT", "operator", "service_account", "operator"),
+        ("SERVICE_ACCOUNT_NAMESPACE", "elsewhere", "service_account_namespace", "elsewhere"),
     ],
 )
 def test_each_setting_comes_from_its_variable(
@@ -98,6 +100,17 @@ def test_leader_election_says_what_it_needs(environment: pytest.MonkeyPatch, mis
         Settings()
     environment.setenv("OPENSEARCH_ML_LEADER_ELECTION", "false")
     assert not Settings().leader_election
+
+
+@pytest.mark.parametrize("missing", ["OPENSEARCH_ML_SERVICE_ACCOUNT", "POD_NAMESPACE"])
+def test_tokens_need_an_account(environment: pytest.MonkeyPatch, missing: str) -> None:
+    environment.setenv("OPENSEARCH_ML_LEASE_NAMESPACE", "here")
+    environment.setenv("OPENSEARCH_ML_SERVICE_ACCOUNT", "operator")
+    environment.setenv("OPENSEARCH_ML_TOKEN_AUDIENCES", "search, other")
+    assert Settings().audiences == ("search", "other")
+    environment.delenv(missing)
+    with pytest.raises(ValidationError, match="TOKEN_AUDIENCES needs"):
+        Settings()
 
 
 @pytest.mark.usefixtures("environment")

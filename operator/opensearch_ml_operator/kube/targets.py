@@ -26,6 +26,7 @@ class Resource:
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
 EVENTS: Final = Resource("", "v1", "events")
 SECRETS: Final = Resource("", "v1", "secrets")
+SERVICE_ACCOUNTS: Final = Resource("", "v1", "serviceaccounts")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")
 DISCOVERY: Final = Resource(GROUP, VERSION, "")
 CRDS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")

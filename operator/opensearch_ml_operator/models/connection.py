@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .common import Model, SecretRef, StatusBase
+from .common import Model, SecretKeyRef, SecretRef, StatusBase
 from .fields import DataKey, Duration, ObjectName, ShortText
-from .rules import Rule, lasts
+from .rules import Rule, at_most_one, exactly_one, lasts
 
 Endpoint = Annotated[
     str,
@@ -28,11 +29,44 @@ class BasicAuth(Model):
     """Secret with the keys `username` and `password`."""
 
 
+class ServiceAccountToken(Model):
+    """A token of the operator's own ServiceAccount, which the operator renews in time."""
+
+    audience: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[!-+.-~-]+$")]
+    """Who accepts the token; the operator's installation must allow it."""
+    expiration_seconds: Annotated[int, Field(ge=600, le=86400)] = 3600
+    """Life of a token; Kubernetes gives none below ten minutes."""
+
+
+class BearerAuth(Model):
+    """A token, for example a JSON Web Token."""
+
+    secret_key_ref: SecretKeyRef | None = None
+    """The token in a Secret."""
+    service_account_token: ServiceAccountToken | None = None
+    """A token of the operator's own ServiceAccount."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (exactly_one("secretKeyRef", "serviceAccountToken"),)
+
+
+class ClientCertificateAuth(Model):
+    """A certificate that the operator shows when it connects."""
+
+    secret_ref: SecretRef
+    """Secret of type `kubernetes.io/tls`, with the keys `tls.crt` and `tls.key`."""
+
+
 class Auth(Model):
-    """The identity the operator uses at the cluster."""
+    """The identity the operator uses at the cluster; at most one."""
 
     basic: BasicAuth | None = None
     """HTTP basic authentication."""
+    bearer: BearerAuth | None = None
+    """A token in the header `Authorization`."""
+    client_certificate: ClientCertificateAuth | None = None
+    """TLS client authentication; needs https endpoints."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (at_most_one("basic", "bearer", "clientCertificate"),)
 
 
 class CARef(Model):
@@ -77,6 +111,11 @@ class Limits(Model):
     """Deployments in flight; beyond 10 the server refuses and leaves rubbish behind."""
 
 
+def _shows_certificates_over_https_alone(body: Mapping[str, Any]) -> bool:
+    with_certificate = "clientCertificate" in (body.get("auth") or {})
+    return not with_certificate or all(endpoint.startswith("https:") for endpoint in body["endpoints"])
+
+
 class OpenSearchConnectionSpec(Model):
     """How to reach an OpenSearch cluster."""
 
@@ -93,7 +132,18 @@ class OpenSearchConnectionSpec(Model):
     health_interval: Duration = "30s"
     """How often the cluster's health is checked; between 5s and 1h."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (lasts("healthInterval", "5s", "1h"),)
+    rules: ClassVar[tuple[Rule, ...]] = (
+        lasts("healthInterval", "5s", "1h"),
+        Rule(
+            cel=(
+                "!has(self.auth) || !has(self.auth.clientCertificate)"
+                ' || self.endpoints.all(endpoint, endpoint.startsWith("https:"))'
+            ),
+            message="clientCertificate needs https endpoints",
+            field="endpoints",
+            holds=_shows_certificates_over_https_alone,
+        ),
+    )
 
 
 class ConnectionUsers(Model):

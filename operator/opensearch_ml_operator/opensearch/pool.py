@@ -8,10 +8,11 @@ from functools import partial
 from typing import TypeAlias
 
 from ..models.snapshot import ObjectKey
-from ..reconcilers.ports import ConnectionSettings, GateName
+from ..reconcilers.ports import ConnectionSettings, GateName, TokenSource
 from . import searches
 from .gate import Gate
 from .identity import ClusterIdentity
+from .login import login_of
 from .mlcommons import MLCommonsClient, get
 from .observations import Observations
 from .operations import Operation
@@ -41,11 +42,13 @@ class Pool:
         self,
         *,
         observer: PoolObserver,
+        tokens: TokenSource,
         on_failure: Callable[[ObjectKey], None],
         wake: Callable[[ObjectKey], None],
         clock: Callable[[], float],
     ) -> None:
         self._observer = observer
+        self._tokens = tokens
         self._on_failure = on_failure
         self._wake = wake
         self._clock = clock
@@ -92,7 +95,8 @@ class Pool:
             if owner == key:
                 gate.resize(_limit(settings, name))
         if old is not None:
-            await old.transport.retire()
+            same_place = old.settings.endpoints == settings.endpoints
+            await old.transport.retire(new.transport if same_place else None)
         return new.client
 
     async def drop(self, key: ObjectKey) -> None:
@@ -120,6 +124,7 @@ class Pool:
     def _build(self, key: ObjectKey, settings: ConnectionSettings) -> _Client:
         transport = Transport(
             settings,
+            login=login_of(settings, self._tokens),
             observer=partial(self._observer, key),
             on_unusable=lambda: self._break(key, transport),
             clock=self._clock,

@@ -8,10 +8,10 @@ in size and time. Every failure is an MLError.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, NoReturn, TypeAlias
 
 import httpx
@@ -21,9 +21,11 @@ from ..constants import NAME
 from ..errors import MLCode, MLError
 from ..reconcilers.ports import ConnectionSettings
 from .errors import classify, shorten
+from .login import Login, Outgoing
 from .opaque import current_opaque_id
 from .operations import HEALTH_CHECKS, SEARCHES, Operation
 from .schemas import unreadable
+from .tls import UnusableTLSError, context_for, refused_certificate
 
 Observer: TypeAlias = Callable[[Operation, str, float], None]
 """Called after each request: operation, HTTP status or the code of a missing answer, seconds."""
@@ -41,13 +43,14 @@ _KEEP_ALIVE_SECONDS: Final = 30.0
 class Transport:
     """Requests of one connection, at most `max_in_flight` at a time (httpx gets slow beyond 16).
 
-    A CA that holds no certificate makes every call fail with TLS_FAILED: the caller has one place for it.
+    A CA or a client certificate that cannot be used makes every call fail: the caller has one place for it.
     """
 
     def __init__(
         self,
         settings: ConnectionSettings,
         *,
+        login: Login,
         observer: Observer,
         on_unusable: Callable[[], None],
         clock: Callable[[], float],
@@ -57,18 +60,20 @@ class Transport:
         self._observer = observer
         self._on_unusable = on_unusable
         self._clock = clock
-        self._secrets = tuple(_auth_secrets(settings))
+        self._login = login
+        self._secrets = tuple(_spellings(settings.password)) if settings.password is not None else ()
         self._extensions = {"sni_hostname": settings.server_name} if settings.server_name else {}
         # Connecting has two steps, TCP and TLS, each with its own limit: past the sum the request has left.
         self._deadline = 2 * (settings.connect_timeout + settings.read_timeout)
         self._slots = asyncio.Semaphore(settings.max_in_flight)
         self._calls = 0
         self._retired = False
+        self._successor: Transport | None = None
         self._refusal: MLError | None = None
         try:
-            tls = _tls(settings)
-        except (ssl.SSLError, ValueError):
-            self._refusal = MLError(MLCode.TLS_FAILED, "the CA given holds no certificate in PEM form")
+            tls = context_for(settings, partial(httpx.create_ssl_context, trust_env=False))
+        except UnusableTLSError as error:
+            self._refusal = MLError(error.code, str(error))
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._client = _http_client(settings, tls)
 
@@ -82,6 +87,8 @@ class Transport:
         """
         if self._refusal is not None:
             raise self._refusal.with_traceback(None)
+        if self._successor is not None:
+            return await self._successor.call(operation, method, path, body)
         if self._retired and self._calls == 0:
             raise MLError(MLCode.NOT_SENT, "the connection's settings have changed, this client is closed")
         self._calls += 1
@@ -89,6 +96,8 @@ class Transport:
             async with self._slots:
                 return await self._observed(operation, method, path, body)
         except MLError as error:
+            if error.code is MLCode.UNAUTHENTICATED:
+                self._login.refused()
             if error.code in UNUSABLE and operation not in HEALTH_CHECKS:
                 self._on_unusable()
             raise
@@ -96,9 +105,14 @@ class Transport:
             self._calls -= 1
             await self._close_when_done()
 
-    async def retire(self) -> None:
-        """Close now, or when the calls in flight are done; no call may begin after that."""
+    async def retire(self, successor: Transport | None = None) -> None:
+        """Close now, or when the calls in flight are done; no call may begin after that.
+
+        With a successor to the same endpoints, calls that begin later go there: who is in the middle of
+        several calls does not notice that the identity has changed.
+        """
         self._retired = True
+        self._successor = successor
         await self._close_when_done()
 
     async def _close_when_done(self) -> None:
@@ -146,16 +160,18 @@ class Transport:
         if (opaque := current_opaque_id()) is not None:
             headers["X-Opaque-Id"] = opaque
         try:
+            login = await self._login.headers(Outgoing(method, str(httpx.URL(url)), content or b""))
             async with (
                 asyncio.timeout(self._deadline),
                 self._client.stream(
-                    method, url, content=content, headers=headers, extensions=self._extensions
+                    method, url, content=content, headers={**headers, **login}, extensions=self._extensions
                 ) as response,
             ):
                 raw = await _read_bounded(
                     response, _MAX_SEARCH_ANSWER if operation in SEARCHES else _MAX_ANSWER, operation
                 )
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, TimeoutError) as error:
+            # httpx lets an alert that comes after the handshake through as it is.
             _raise_failure(error, operation, url)
         if not response.is_success:
             raise classify(
@@ -163,7 +179,7 @@ class Transport:
                 response.status_code,
                 raw,
                 retry_after=_retry_after(response.headers.get("Retry-After")),
-                secrets=(*self._secrets, *_body_secrets(body)),
+                secrets=(*self._secrets, *_login_secrets(login), *_body_secrets(body)),
             )
         try:
             return json.loads(raw)
@@ -172,11 +188,7 @@ class Transport:
 
 
 def _http_client(settings: ConnectionSettings, tls: ssl.SSLContext) -> httpx.AsyncClient:
-    auth = None
-    if settings.username is not None and settings.password is not None:
-        auth = httpx.BasicAuth(settings.username, settings.password)
     return httpx.AsyncClient(
-        auth=auth,
         headers={
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -196,17 +208,6 @@ def _http_client(settings: ConnectionSettings, tls: ssl.SSLContext) -> httpx.Asy
     )
 
 
-def _tls(settings: ConnectionSettings) -> ssl.SSLContext:
-    if not any(endpoint.startswith("https:") for endpoint in settings.endpoints):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading the public certificates takes a while
-    if settings.ca is None:
-        return httpx.create_ssl_context(trust_env=False)
-    # Bundles have comments in all languages. An empty text would mean "the system's certificates".
-    return ssl.create_default_context(
-        cadata=settings.ca.decode("ascii", "ignore").strip() or "no certificate"
-    )
-
-
 async def _read_bounded(response: httpx.Response, limit: int, operation: Operation) -> bytes:
     """Read the body as it came: a compressed one, which was not asked for, is not inflated."""
     chunks: list[bytes] = []
@@ -223,6 +224,8 @@ def _raise_failure(error: Exception, operation: Operation, url: str) -> NoReturn
     """Translate what httpx raises; only a failure to connect proves that nothing was sent."""
     place = _origin(url)
     causes = tuple(_causes(error))
+    if (refusal := refused_certificate(causes)) is not None:
+        raise MLError(MLCode.UNAUTHENTICATED, f"{place} refuses the connection: {refusal}") from None
     if any(isinstance(cause, ssl.SSLError) for cause in causes) and isinstance(error, httpx.ConnectError):
         reason = next(c for c in causes if isinstance(c, ssl.SSLError))
         words = getattr(reason, "verify_message", "") or reason.reason or "handshake failed"
@@ -285,10 +288,10 @@ def _retry_after(header: str | None) -> float | None:
     return seconds if 0 <= seconds < 24 * 3600 else None
 
 
-def _auth_secrets(settings: ConnectionSettings) -> Iterator[str]:
-    if settings.password is not None:
-        yield from _spellings(settings.password)
-        yield base64.b64encode(f"{settings.username}:{settings.password}".encode()).decode()
+def _login_secrets(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield what makes the login: of `Authorization` all but the name of the scheme."""
+    for value in headers.values():
+        yield value.rpartition(" ")[2]
 
 
 def _body_secrets(body: Mapping[str, Any] | None) -> Iterator[str]:

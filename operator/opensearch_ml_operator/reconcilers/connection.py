@@ -34,7 +34,7 @@ _REASONS = {
         Reason.TLS_FAILED,
         "Check spec.tls.caRef and spec.tls.serverName against the certificate.",
     ),
-    MLCode.UNAUTHENTICATED: (Reason.AUTHENTICATION_FAILED, "Check username and password in the Secret."),
+    MLCode.UNAUTHENTICATED: (Reason.AUTHENTICATION_FAILED, ""),
     MLCode.FORBIDDEN: (Reason.PERMISSION_DENIED, "Give the user the role of docs/opensearch-role.md."),
     MLCode.PLUGIN_MISSING: (Reason.PLUGIN_MISSING, "Install the ML Commons plugin on the cluster."),
 }
@@ -130,9 +130,7 @@ class ConnectionReconciler:
         return {*direct, *(model for user in direct for model in self._ports.catalog.dependents(user))}
 
     async def _look(self, snapshot: Snapshot, spec: OpenSearchConnectionSpec, *, deleting: bool) -> _Checked:
-        settings = await connection_identity.resolve(
-            self._ports.secrets, spec, lambda _: snapshot.key.namespace
-        )
+        settings = await connection_identity.resolve(self._ports, spec, lambda _: snapshot.key.namespace)
         try:
             client = await self._client(snapshot, settings, deleting=deleting)
             if isinstance(client, Fact):
@@ -144,6 +142,8 @@ class ConnectionReconciler:
                 info = await (await self._ports.pool.put(snapshot.key, settings)).server_info()
         except MLError as error:
             reason, advice = _REASONS.get(error.code, (Reason.UNREACHABLE, "See the cluster's logs."))
+            if reason is Reason.AUTHENTICATION_FAILED:
+                advice = connection_identity.advice(spec.auth)
             words = f"{error.message.rstrip('.')}. {advice}"
             return _Checked(false(ConditionType.REACHABLE, reason, words))
         return self._judge(snapshot, info)

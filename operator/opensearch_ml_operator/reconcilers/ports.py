@@ -53,15 +53,35 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountToken:
+    """A token of the operator's own ServiceAccount: for whom, and how many seconds it lives."""
+
+    audience: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A certificate chain and its key, both PEM."""
+
+    chain: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionSettings:
     """All that a client needs to know of its connection, resolved; times in seconds.
 
-    Two equal settings make the same client. Credentials stay out of the repr.
+    Of the identities at most one is set. Two equal settings make the same client. Credentials stay out of
+    the repr.
     """
 
     endpoints: tuple[str, ...]
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    bearer: str | None = field(default=None, repr=False)
+    account_token: AccountToken | None = None
+    certificate: ClientCertificate | None = None
     ca: bytes | None = None
     """PEM certificates to trust instead of the public ones."""
     server_name: str | None = None
@@ -259,6 +279,19 @@ class ExportStore(Protocol):
 
     async def delete(self, kind: str, namespace: str, name: str, *, before: Export) -> None:
         """Delete it."""
+
+
+class TokenSource(Protocol):
+    """Gives out tokens of the operator's own ServiceAccount, and renews them in time."""
+
+    def allowed(self, audience: str) -> bool:
+        """Whether the installation lets connections have tokens for this audience."""
+
+    async def token(self, wanted: AccountToken) -> str:
+        """Return a token that is good for some time yet; raises the errors of Kubernetes."""
+
+    def forget(self, wanted: AccountToken) -> None:
+        """Renew the token at the next call: it was refused."""
 
 
 class EventSink(Protocol):

@@ -13,7 +13,7 @@ from ..errors import StatusConflictError
 from ..models.common import StatusBase
 from ..models.snapshot import ObjectKey, Snapshot
 from .conditions import Fact, build, find
-from .ports import Catalog, ConnectionPool, EventSink, ExportStore, SecretSource, StatusStore
+from .ports import Catalog, ConnectionPool, EventSink, ExportStore, SecretSource, StatusStore, TokenSource
 from .records import moment, parse_status, timestamp
 
 StatusT_co = TypeVar("StatusT_co", bound=StatusBase, covariant=True)
@@ -36,6 +36,7 @@ class Ports:
     store: StatusStore
     secrets: SecretSource
     exports: ExportStore
+    tokens: TokenSource
     events: EventSink
     pool: ConnectionPool
     catalog: Catalog

@@ -32,6 +32,7 @@ RESOURCES: Mapping[str, Resource] = {
     for resource in (
         Resource("", "v1", "namespaces", "Namespace", namespaced=False),
         Resource("", "v1", "secrets", "Secret"),
+        Resource("", "v1", "serviceaccounts", "ServiceAccount"),
         Resource("", "v1", "configmaps", "ConfigMap"),
         Resource("", "v1", "events", "Event"),
         Resource("coordination.k8s.io", "v1", "leases", "Lease"),

@@ -191,6 +191,15 @@ class FakeKube:
         """Refuse everybody else with 401; None lets everybody in."""
         self._server.tokens = tokens
 
+    @property
+    def issued_tokens(self) -> list[str]:
+        """The tokens of ServiceAccounts that were asked for, in their order."""
+        return list(self._server.issued)
+
+    def limit_tokens(self, seconds: int) -> None:
+        """Give no token for longer than that, whatever is asked for."""
+        self._server.longest_life = seconds
+
     def cut_watches(self) -> None:
         """Drop the connections of all watches."""
         self._watches.cut()

@@ -36,6 +36,8 @@ class Server:
         self.faults = Faults()
         self.calls: list[Call] = []
         self.tokens: Collection[str] | None = None
+        self.issued: list[str] = []
+        self.longest_life: int | None = None
         self.before: Callable[[Call], Awaitable[None]] | None = None
         self.after: Callable[[Call], Awaitable[None]] | None = None
         self.away = False
@@ -87,6 +89,8 @@ class Server:
     def _act(self, call: Call, raw: bytes, headers: Any) -> dict[str, Any]:
         body = json.loads(raw) if raw else {}
         resource, subresource = call.resource, call.counted.subresource
+        if (call.counted.verb, subresource) == ("create", "token"):
+            return self._token(call, body)
         if subresource and (subresource != "status" or resource.status is None):
             raise not_found(resource.plural, f"{call.name}/{subresource}")
         match call.counted.verb:
@@ -105,6 +109,16 @@ class Server:
                 return self._store.delete(resource, call.namespace, call.name, body)
             case verb:
                 raise RefusedError(405, "MethodNotAllowed", f"the fake does not know {verb}")
+
+    def _token(self, call: Call, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer a TokenRequest; the token is made of what was asked for."""
+        self._store.get(call.resource, call.namespace, call.name)
+        spec = dict(body["spec"])
+        if self.longest_life is not None:
+            spec["expirationSeconds"] = min(spec["expirationSeconds"], self.longest_life)
+        (audience,) = spec["audiences"]
+        self.issued.append(f"Token.{call.name}.{audience}.{len(self.issued) + 1}-of-the-fake")
+        return {**body, "spec": spec, "status": {"token": self.issued[-1]}}
 
 
 def _discovery(path: str) -> dict[str, Any] | None:

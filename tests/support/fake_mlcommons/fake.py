@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
@@ -38,7 +39,8 @@ LOOPBACK = r"^https?://(127\.0\.0\.1|localhost)(:\d+)?(/.*)?$"
 class FakeMLCommons:
     """`async with FakeMLCommons(version="3.6") as server:`; the client gets `server.url`.
 
-    `users` (name to password) switches Security on, and with it both access controls; `settings` are further
+    `users` (name to password) switches Security on, and with it both access controls; with `tls` they may
+    also show a certificate that the context verifies, and that has their name. `settings` are further
     defaults, by their short names. `late` (seconds) is how long a search shows the state before an update
     (only before 3.3, where the real server was seen to take up to 1 s). `before` and `after` may be set to
     coroutine functions that see each call, and its answer; a ConnectionError from them cuts the connection.
@@ -54,6 +56,7 @@ class FakeMLCommons:
         new_id: Callable[[], str] | None = None,
         nodes: int = 1,
         trusted: tuple[str, ...] = (LOOPBACK,),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         random = Random(seed)  # noqa: S311 - ids that tests can repeat
         major, minor = (int(part) for part in version.split(".")[:2])
@@ -81,7 +84,10 @@ class FakeMLCommons:
         self.plugin_installed = True
         self.forbidden: set[str] = set()
         """Operations that the user's role lacks."""
+        self.user_of_token: Callable[[str], str | None] = lambda _: None
+        """Tells whose a bearer token is."""
         self.crashes: list[Exception] = []
+        self._tls = tls
         self._faults = Faults()
         self._runner: web.AppRunner | None = None
         self._closing = asyncio.Event()
@@ -92,7 +98,7 @@ class FakeMLCommons:
     @property
     def url(self) -> str:
         """The address of the running server."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     @property
     def connectors(self) -> dict[str, Doc]:
@@ -153,7 +159,7 @@ class FakeMLCommons:
         app.router.add_route("*", "/{tail:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True, ssl_context=self._tls)
         await site.start()
         self._port = self._runner.addresses[0][1]
 
@@ -251,7 +257,12 @@ class FakeMLCommons:
             token = base64.b64encode(f"{user}:{password}".encode()).decode()
             if request.headers.get("Authorization") == f"Basic {token}":
                 return user
-        raise unauthorized()
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        bearer = self.user_of_token(token) if scheme == "Bearer" else None
+        shown = _common_name(request)
+        if bearer is None and shown not in self.cluster.users:
+            raise unauthorized()
+        return bearer or shown
 
     async def _spoil(self, fault: Fault, request: web.Request, call: Call) -> web.StreamResponse:
         if fault.hang:
@@ -270,6 +281,13 @@ class FakeMLCommons:
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
+
+
+def _common_name(request: web.Request) -> str:
+    """Return the name in the client's certificate, empty without one."""
+    certificate = request.get_extra_info("peercert") or {}
+    names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    return names[0] if names else ""
 
 
 def _json(raw: bytes, content_type: str) -> Doc | None:

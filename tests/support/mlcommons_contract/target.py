@@ -17,6 +17,7 @@ from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.opensearch.mlcommons import MLCommonsClient
 from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
+from support.memory_tokens import MemoryTokens
 
 ML = "/_plugins/_ml"
 _PATHS = {"connector": f"{ML}/connectors", "group": f"{ML}/model_groups", "model": f"{ML}/models"}
@@ -192,6 +193,7 @@ async def target(
     auth = (settings.username, settings.password or "") if settings.username is not None else None
     pool = Pool(
         observer=lambda *_: None,
+        tokens=MemoryTokens(),
         on_failure=lambda _: None,
         wake=lambda _: None,
         clock=asyncio.get_running_loop().time,

@@ -16,6 +16,7 @@ from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.opensearch.server import Capability
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_tokens import MemoryTokens
 
 KEY = ObjectKey("OpenSearchConnection", "ns", "main")
 PROVIDER = "https://api.openai.com/v1/embeddings"
@@ -24,7 +25,11 @@ PROVIDER = "https://api.openai.com/v1/embeddings"
 @asynccontextmanager
 async def connected(server: FakeMLCommons, **login: str) -> AsyncIterator[MLCommonsClient]:
     pool = Pool(
-        observer=lambda *_: None, on_failure=lambda _: None, wake=lambda _: None, clock=time.monotonic
+        observer=lambda *_: None,
+        tokens=MemoryTokens(),
+        on_failure=lambda _: None,
+        wake=lambda _: None,
+        clock=time.monotonic,
     )
     async with server:
         try:

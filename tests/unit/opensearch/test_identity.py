@@ -13,6 +13,7 @@ from opensearch_ml_operator.opensearch.identity import FRESH
 from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_tokens import MemoryTokens
 
 KEY = ObjectKey("OpenSearchConnection", "ns", "main")
 
@@ -38,7 +39,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def client(server: FakeMLCommons, clock: Clock) -> AsyncIterator[MLCommons]:
-    pool = Pool(observer=lambda *_: None, on_failure=lambda _: None, wake=lambda _: None, clock=clock)
+    pool = Pool(
+        observer=lambda *_: None,
+        tokens=MemoryTokens(),
+        on_failure=lambda _: None,
+        wake=lambda _: None,
+        clock=clock,
+    )
     made = await pool.put(KEY, ConnectionSettings(endpoints=(server.url,)))
     await made.server_info()
     yield made

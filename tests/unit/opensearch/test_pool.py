@@ -14,6 +14,7 @@ from opensearch_ml_operator.opensearch.operations import Operation
 from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.ports import ConnectionPool, ConnectionSettings, MLCommons
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_tokens import MemoryTokens
 
 KEY = ObjectKey("OpenSearchConnection", "ns", "main")
 OTHER = ObjectKey("OpenSearchConnection", "ns", "other")
@@ -39,6 +40,7 @@ def recorder() -> Recorder:
 async def pool(recorder: Recorder) -> AsyncIterator[Pool]:
     made = Pool(
         observer=recorder.observe,
+        tokens=MemoryTokens(),
         on_failure=recorder.failures.append,
         wake=recorder.woken.append,
         clock=time.monotonic,
@@ -103,9 +105,28 @@ async def test_a_replaced_client_finishes_its_calls(pool: Pool) -> None:
         await pool.put(KEY, settings(server, read_timeout=1.0))
         hold.release()
         assert await call in server.groups
+        assert await first.create_group({"name": "h"}) in server.groups
+
+
+async def test_a_client_of_other_endpoints_is_not_taken_for_the_old_one(pool: Pool) -> None:
+    async with FakeMLCommons() as server, FakeMLCommons() as other:
+        first = await pool.put(KEY, settings(server))
+        await pool.put(KEY, settings(other))
         with pytest.raises(MLError) as closed:
             await first.create_group({"name": "h"})
         assert closed.value.code is MLCode.NOT_SENT
+        assert (server.count(), other.count()) == (0, 0)
+
+
+async def test_who_has_the_old_client_goes_on_with_the_new_login(pool: Pool) -> None:
+    """A reconcile makes several calls; the password may change between two of them, more than once."""
+    async with FakeMLCommons(users={"op": "first"}) as server:
+        client = await pool.put(KEY, settings(server, username="op", password="first"))
+        await client.create_group({"name": "a"})
+        for password in ("second", "third"):
+            server.cluster.users["op"] = password
+            await pool.put(KEY, settings(server, username="op", password=password))
+        assert await client.create_group({"name": "b"}) in server.groups
 
 
 async def test_reports_open_and_close(pool: Pool) -> None:

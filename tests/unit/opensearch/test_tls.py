@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import json
+import os
+import socket
 import ssl
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import cast
 
 import pytest
 from aiohttp import web
@@ -18,9 +25,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from opensearch_ml_operator.errors import MLCode, MLError
+from opensearch_ml_operator.opensearch.login import login_of
 from opensearch_ml_operator.opensearch.operations import Operation as Op
+from opensearch_ml_operator.opensearch.tls import refused_certificate
 from opensearch_ml_operator.opensearch.transport import Transport
-from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
+from opensearch_ml_operator.reconcilers.ports import ClientCertificate, ConnectionSettings
+from stack.certificates import Authority
+from support.memory_tokens import MemoryTokens
 
 UNUSABLE: list[int] = []
 
@@ -103,10 +114,19 @@ async def named_server(tmp_path: Path) -> AsyncIterator[Server]:
         yield server
 
 
-async def call(*endpoints: str, ca: bytes | None = None, server_name: str | None = None) -> object:
+async def call(
+    *endpoints: str,
+    ca: bytes | None = None,
+    server_name: str | None = None,
+    certificate: ClientCertificate | None = None,
+) -> object:
     """Ask for / once."""
+    settings = ConnectionSettings(
+        endpoints=endpoints, ca=ca, server_name=server_name, certificate=certificate
+    )
     sent = Transport(
-        ConnectionSettings(endpoints=endpoints, ca=ca, server_name=server_name),
+        settings,
+        login=login_of(settings, MemoryTokens()),
         observer=lambda *_: None,
         on_unusable=lambda: None,
         clock=time.monotonic,
@@ -168,3 +188,114 @@ async def test_another_endpoint_is_tried_after_a_tls_failure(local_server: Serve
 async def test_a_ca_that_is_none_fails_every_call(local_server: Server, ca: bytes) -> None:
     error = await failure(local_server.url, ca=ca)
     assert (error.code, error.message) == (MLCode.TLS_FAILED, "the CA given holds no certificate in PEM form")
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A server that asks everybody for a certificate of its authority."""
+
+    url: str
+    authority: Authority
+
+    async def get(self, certificate: ClientCertificate | None) -> object:
+        return await call(self.url, ca=self.authority.ca_file.read_bytes(), certificate=certificate)
+
+    def issue(self, name: str) -> ClientCertificate:
+        chain, key = self.authority.issue(name)
+        return ClientCertificate(chain.read_bytes(), key.read_bytes())
+
+
+class Subject(BaseHTTPRequestHandler):
+    """Answers with the name in the client's certificate."""
+
+    def do_GET(self) -> None:
+        content = json.dumps(cast("ssl.SSLSocket", self.connection).getpeercert()["subject"]).encode()  # type: ignore[index]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class has it so
+        """Say nothing."""
+
+
+class GuardedServer(HTTPServer):
+    """Refuses strangers as good servers do: it lets its alert arrive before it closes the connection."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(("127.0.0.1", 0), Subject)
+        self._context = context
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, address = super().get_request()
+        wrapped = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        try:
+            wrapped.do_handshake()
+        except ssl.SSLError:
+            socket.socket.shutdown(wrapped, socket.SHUT_WR)
+            with suppress(OSError):
+                while os.read(wrapped.fileno(), 4096):
+                    """Unread bytes at the end would reset the connection, and take the alert along."""
+            wrapped.close()
+            raise
+        return wrapped, address
+
+
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Guarded]:
+    """Serve with blocking sockets: asyncio's send no alert."""
+    authority = Authority.create(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca_file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = request.param
+    context.load_cert_chain(*authority.issue("server"))
+    with GuardedServer(context) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
+        thread.start()
+        yield Guarded(f"https://127.0.0.1:{server.server_port}", authority)
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_client_certificate_is_shown(guarded: Guarded) -> None:
+    assert await guarded.get(guarded.issue("operator")) == [[["commonName", "operator"]]]
+
+
+def test_an_alert_about_our_certificate_is_told_from_others() -> None:
+    alerts = [ssl.SSLError(1, "[SSL] x") for _ in range(2)]
+    alerts[0].reason, alerts[1].reason = "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    assert refused_certificate([OSError(), alerts[0]]) is None
+    assert refused_certificate([OSError(), alerts[1]]) == "it asks for a client certificate"
+
+
+async def test_a_certificate_of_a_stranger_is_refused(guarded: Guarded, tmp_path: Path) -> None:
+    chain, key = Authority.create(tmp_path / "stranger").issue("operator")
+    with pytest.raises(MLError) as error:
+        await guarded.get(ClientCertificate(chain.read_bytes(), key.read_bytes()))
+    assert error.value.code is MLCode.UNAUTHENTICATED
+    assert "client certificate" in error.value.message
+
+
+def encrypted(key: bytes) -> bytes:
+    """Return the key as it is when a password protects it."""
+    loaded = serialization.load_pem_private_key(key, None)
+    return loaded.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"word"),
+    )
+
+
+@pytest.mark.parametrize("wrong", ["key of another", "no chain", "no key", "encrypted key"])
+async def test_a_certificate_that_cannot_be_used_says_so(guarded: Guarded, wrong: str) -> None:
+    good, other = guarded.issue("operator"), guarded.issue("other")
+    bad = {
+        "key of another": ClientCertificate(good.chain, other.key),
+        "no chain": ClientCertificate(b"chain", good.key),
+        "no key": ClientCertificate(good.chain, b"key"),
+        "encrypted key": ClientCertificate(good.chain, encrypted(good.key)),
+    }[wrong]
+    with pytest.raises(MLError) as error:
+        await guarded.get(bad)
+    assert error.value.code is MLCode.UNAUTHENTICATED
+    assert "the client certificate and its key cannot be used" in error.value.message

@@ -15,11 +15,13 @@ from typing import cast
 import pytest
 
 from opensearch_ml_operator.errors import MLCode, MLError
+from opensearch_ml_operator.opensearch.login import login_of
 from opensearch_ml_operator.opensearch.opaque import opaque_id
 from opensearch_ml_operator.opensearch.operations import Operation as Op
 from opensearch_ml_operator.opensearch.transport import Transport
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_tokens import MemoryTokens
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -45,8 +47,10 @@ async def transport(
 ) -> AsyncIterator[Transport]:
     observed = observed or Observed()
     defaults: dict[str, object] = {"connect_timeout": 5.0, "read_timeout": 5.0}
+    whole = ConnectionSettings(endpoints=endpoints, **{**defaults, **settings})  # type: ignore[arg-type]
     made = Transport(
-        ConnectionSettings(endpoints=endpoints, **{**defaults, **settings}),  # type: ignore[arg-type]
+        whole,
+        login=login_of(whole, MemoryTokens()),
         observer=observed.request,
         on_unusable=observed.fail,
         clock=time.monotonic,

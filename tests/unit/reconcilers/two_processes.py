@@ -29,6 +29,7 @@ from support.memory_ports import (
     RecordedEvents,
     Stage,
 )
+from support.memory_tokens import MemoryTokens
 from unit.reconcilers.process_world import (
     Call,
     Object,
@@ -275,6 +276,7 @@ def _ports(index: int, version: Version, clock: list[float], quiet: float) -> Po
         store=_AskingStore(),
         secrets=MemorySecrets(),
         exports=MemoryExports(),
+        tokens=MemoryTokens(),
         events=RecordedEvents(),
         pool=pool,
         catalog=MemoryCatalog(stage.store, {}),

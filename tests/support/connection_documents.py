@@ -1,0 +1,54 @@
+"""Logins of a connection with the verdict that both judges must come to, as in `kind_documents`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Changes = Mapping[str, Any]
+
+BASIC: Final = {"basic": {"secretRef": {"name": "login"}}}
+BEARER: Final = {"bearer": {"secretKeyRef": {"name": "login", "key": "token"}}}
+ACCOUNT_TOKEN: Final = {"serviceAccountToken": {"audience": "search"}}
+CERTIFICATE: Final = {"clientCertificate": {"secretRef": {"name": "login"}}}
+
+
+def _account_token(**token: Any) -> Changes:
+    return {"bearer": {"serviceAccountToken": token}}
+
+
+RULES: Final[tuple[tuple[str, tuple[Changes, ...], tuple[Changes, ...]], ...]] = (
+    (
+        "at most one of basic, bearer, clientCertificate may be set",
+        ({"auth": BASIC}, {"auth": BEARER}, {"auth": CERTIFICATE}),
+        ({"auth": BASIC | BEARER}, {"auth": BASIC | CERTIFICATE}, {"auth": BEARER | CERTIFICATE}),
+    ),
+    (
+        "exactly one of secretKeyRef, serviceAccountToken must be set",
+        ({"auth": BEARER}, {"auth": {"bearer": ACCOUNT_TOKEN}}),
+        ({"auth": {"bearer": {}}}, {"auth": {"bearer": {**BEARER["bearer"], **ACCOUNT_TOKEN}}}),
+    ),
+    (
+        "clientCertificate needs https endpoints",
+        ({"auth": CERTIFICATE}, {"auth": {}, "endpoints": ["http://opensearch:9200"]}),
+        ({"auth": CERTIFICATE, "endpoints": ["https://opensearch:9200", "http://opensearch:9201"]},),
+    ),
+)
+"""The rule's message, changes that keep it, changes that break it."""
+
+ACCEPTED: Final[tuple[Changes, ...]] = (
+    _account_token(audience="https://opensearch.example/", expirationSeconds=600),
+    _account_token(audience="search", expirationSeconds=86400),
+)
+
+REFUSED: Final[tuple[Changes, ...]] = (
+    _account_token(),
+    _account_token(audience=""),
+    _account_token(audience="two words"),
+    _account_token(audience="two,audiences"),
+    _account_token(audience="a" * 254),
+    _account_token(audience="search", expirationSeconds=599),
+    _account_token(audience="search", expirationSeconds=86401),
+    {"bearer": {"secretKeyRef": {"name": "login"}}},
+    {"clientCertificate": {}},
+)
