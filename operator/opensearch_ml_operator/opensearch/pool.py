@@ -12,6 +12,7 @@ from ..reconcilers.ports import ConnectionSettings, GateName
 from . import searches
 from .gate import Gate
 from .identity import ClusterIdentity
+from .mentions import MentionReader
 from .mlcommons import MLCommonsClient, get
 from .observations import Observations
 from .operations import Operation
@@ -130,7 +131,9 @@ class Pool:
             get=partial(get, transport, identity),
             clock=self._clock,
         )
-        return _Client(settings, transport, MLCommonsClient(transport, observations, identity))
+        mentions = MentionReader(transport, identity, clock=self._clock)
+        client = MLCommonsClient(transport, observations, identity, mentions)
+        return _Client(settings, transport, client)
 
     def _break(self, key: ObjectKey, transport: Transport) -> None:
         """Mark the connection unusable, unless it has another client by now."""

@@ -22,7 +22,7 @@ from ..errors import MLCode, MLError
 from ..reconcilers.ports import ConnectionSettings
 from .errors import classify, shorten
 from .opaque import current_opaque_id
-from .operations import HEALTH_CHECKS, SEARCHES, Operation
+from .operations import HEALTH_CHECKS, LONG_ANSWERS, Operation
 from .schemas import unreadable
 
 Observer: TypeAlias = Callable[[Operation, str, float], None]
@@ -153,7 +153,7 @@ class Transport:
                 ) as response,
             ):
                 raw = await _read_bounded(
-                    response, _MAX_SEARCH_ANSWER if operation in SEARCHES else _MAX_ANSWER, operation
+                    response, _MAX_SEARCH_ANSWER if operation in LONG_ANSWERS else _MAX_ANSWER, operation
                 )
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             _raise_failure(error, operation, url)
