@@ -82,6 +82,8 @@ class Reason(StrEnum):
     UNEXPECTED_OUTPUT = "UnexpectedOutput"
     # Deletable
     USED_BY_MODELS = "UsedByModels"
+    USED_BY_PIPELINES = "UsedByPipelines"
+    USED_BY_AGENTS = "UsedByAgents"
     FALSE_CONFLICT = "FalseConflict"
     UNDEPLOY_RUNNING = "UndeployRunning"
     CONNECTION_UNAVAILABLE = "ConnectionUnavailable"

@@ -120,6 +120,131 @@ async def test_a_false_conflict_is_called_so(world: Scene) -> None:
     assert not world.ml.connectors
 
 
+def named_by(what: str, world: Scene, model: str) -> None:
+    """Let something name a model."""
+    pipeline = {"processors": [{"text_embedding": {"model_id": model, "field_map": {"text": "vector"}}}]}
+    match what:
+        case "ingest":
+            world.ml.cluster.ingest_pipelines["catalogue"] = pipeline
+        case "search":
+            world.ml.cluster.search_pipelines["catalogue"] = pipeline
+        case _:
+            agent = {"name": "catalogue", "type": "conversational", "llm": {"model_id": model}}
+            world.ml.cluster.agents.put("agent1", agent)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [("ingest", "UsedByPipelines"), ("search", "UsedByPipelines"), ("agent", "UsedByAgents")],
+)
+async def test_a_model_that_is_named_stays_deployed_until_it_is_not(
+    world: Scene, what: str, reason: str
+) -> None:
+    world.everything()
+    await world.ready()
+    ((model, _),) = world.ml.models.items()
+    named_by(what, world, model)
+    world.delete_everything()
+    condition = await world.becomes(MODELS, "model", "Deletable", reason)
+    assert "catalogue" in condition["message"]
+    assert "deletion-policy=Retain" in condition["message"]
+    assert world.ml.models[model]["model_state"] == "DEPLOYED"
+    assert world.ml.cluster.loaded
+    writes = world.writes()[MODELS]
+    looks = world.ml.count("get-ingest-pipelines")
+    await eventually(lambda: world.ml.count("get-ingest-pipelines") > looks + 1, seconds=30)
+    assert world.writes()[MODELS] == writes
+    world.ml.cluster.ingest_pipelines.clear()
+    world.ml.cluster.search_pipelines.clear()
+    world.ml.cluster.agents.docs.clear()
+    await world.gone(seconds=30)
+    assert world.nothing_left
+
+
+async def test_a_named_model_can_be_retained(world: Scene) -> None:
+    world.everything()
+    await world.ready()
+    ((model, _),) = world.ml.models.items()
+    named_by("search", world, model)
+    world.delete(MODELS, "model")
+    await world.becomes(MODELS, "model", "Deletable", "UsedByPipelines")
+    world.kube.annotate(MODELS, "model", RETAIN, world.namespace)
+    await eventually(lambda: not world.kube.objects(MODELS), seconds=20)
+    assert world.ml.models[model]["model_state"] == "DEPLOYED"
+
+
+async def test_a_connector_that_an_agent_calls_stays(world: Scene) -> None:
+    world.everything()
+    await world.ready()
+    ((connector, _),) = world.ml.connectors.items()
+    tool = {"type": "ConnectorTool", "parameters": {"connector_id": connector}}
+    world.ml.cluster.agents.put("agent1", {"name": "caller", "type": "flow", "tools": [tool]})
+    world.delete_everything()
+    condition = await world.becomes(CONNECTORS, "connector", "Deletable", "UsedByAgents")
+    assert "caller (agent1)" in condition["message"]
+    assert connector in world.ml.connectors
+    world.ml.cluster.agents.docs.clear()
+    await world.gone(seconds=30)
+    assert world.nothing_left
+
+
+async def test_without_the_right_to_look_deletion_goes_on_and_says_so(world: Scene) -> None:
+    world.everything()
+    await world.ready()
+    world.ml.forbidden |= {"get-ingest-pipelines", "get-search-pipelines", "search-agents"}
+    world.delete_everything()
+    await world.gone()
+    assert world.nothing_left
+    told = [event for event in world.kube.events if event["reason"] == "DependantsUnknown"]
+    assert any("ingest pipelines, search pipelines, agents" in event["message"] for event in told)
+
+
+async def test_pipelines_that_cannot_be_read_for_now_hold_a_deletion_up(world: Scene) -> None:
+    world.everything()
+    await world.ready()
+    world.ml.fail("get-search-pipelines", times=1000)
+    world.delete(MODELS, "model")
+    await world.becomes(MODELS, "model", "Deletable", "ConnectionUnavailable", seconds=20)
+    assert len(world.ml.models) == 1
+    world.ml.heal()
+    await eventually(lambda: not world.kube.objects(MODELS), seconds=30)
+
+
+async def test_safe_delete_that_takes_a_stranger_for_a_user_is_a_false_conflict(world: Scene) -> None:
+    world.secret("key", token="value-of-the-credential")
+    world.connection()
+    world.group()
+    world.connector()
+    await world.ready()
+    numbers = itertools.count()
+    world.ml.cluster.new_id = lambda: f"with-{next(numbers)}"
+    world.model()
+    await world.ready()
+    ((model, _),) = world.ml.models.items()
+    tool = {"type": "MLModelTool", "parameters": {"model_id": f"else-{model.rpartition('-')[2]}"}}
+    world.ml.cluster.agents.put("agent1", {"name": "stranger", "type": "flow", "tools": [tool]})
+    world.ml.cluster.persistent["plugins.ml_commons.safe_delete_model"] = "true"
+    world.delete(MODELS, "model")
+    condition = await world.becomes(MODELS, "model", "Deletable", "FalseConflict", seconds=20)
+    assert "agent1" in condition["message"]
+    assert "safe_delete_model to false" in condition["message"]
+    world.ml.cluster.persistent.clear()
+    await eventually(lambda: not world.kube.objects(MODELS), seconds=30)
+
+
+async def test_strangers_in_a_group_are_named(world: Scene) -> None:
+    world.everything()
+    await world.ready()
+    ((_, document),) = world.ml.models.items()
+    stranger = {"name": "handmade", "description": "not ours", "model_state": "REGISTERED"}
+    world.ml.models["stranger"] = {**document, **stranger}
+    world.delete_everything()
+    condition = await world.becomes(GROUPS, "group", "Deletable", "UsedByModels", seconds=30)
+    assert "handmade (stranger)" in condition["message"]
+    del world.ml.models["stranger"]
+    await world.gone(seconds=30)
+
+
 async def test_a_namesake_gets_a_model_of_its_own(world: Scene) -> None:
     world.everything()
     await world.ready()

@@ -25,11 +25,20 @@ PROBE_ROLE: dict[str, Any] = json.loads((FOLDER / "probe-role.json").read_text()
 PERMISSIONS: list[str] = ROLE["cluster_permissions"]
 PASSWORD = "Quiet-harbour-7-lanterns"
 DEADLINE = 30.0
+READS = {
+    "cluster:admin/ingest/pipeline/get": "ingest pipelines",
+    "cluster:admin/search/pipeline/get": "search pipelines",
+    "cluster:admin/opensearch/ml/agents/search": "agents",
+}
 REQUEST = {"parameters": {"input": "[]"}}
 
 
 class SettingsHiddenError(Exception):
     """The health check got through without seeing the cluster's settings."""
+
+
+class DependantsHiddenError(Exception):
+    """Not everything was seen that may name a model; it is no reason not to delete one."""
 
 
 class Life:
@@ -56,6 +65,9 @@ class Life:
         assert await client.get_group(group) is not None
         await self.deploy(registered.model_id)
         assert await client.loaded_nodes(registered.model_id) == 1
+        unseen = (await client.mentions(registered.model_id)).unseen
+        if unseen:
+            raise DependantsHiddenError(*unseen)
         await self.leave()
 
     async def register(self) -> Registered:
@@ -159,7 +171,7 @@ async def test_each_permission_is_needed(pool: Pool, opensearch_219: OpenSearch,
     opensearch_219.create_user(user, PASSWORD, user, {"cluster_permissions": rest})
     life = Life(await connect(pool, opensearch_219, user, PASSWORD))
     try:
-        with pytest.raises((MLError, SettingsHiddenError)) as refused:
+        with pytest.raises((MLError, SettingsHiddenError, DependantsHiddenError)) as refused:
             await life.live()
     finally:
         life.client = await connect(pool, opensearch_219, opensearch_219.username, opensearch_219.password)
@@ -167,6 +179,8 @@ async def test_each_permission_is_needed(pool: Pool, opensearch_219: OpenSearch,
     if isinstance(refused.value, MLError):
         assert refused.value.code is MLCode.FORBIDDEN
         assert permission in refused.value.message
+    elif isinstance(refused.value, DependantsHiddenError):
+        assert refused.value.args == (READS[permission],)
     else:
         assert permission == "cluster:monitor/state"
 

@@ -183,6 +183,15 @@ CASES = (
     case(Op.GET_GROUP, 404, STATUS, "Failed to find model group index", MLCode.NOT_FOUND),
     case(Op.UPDATE_GROUP, 404, STATUS, "Failed to find model group", MLCode.NOT_FOUND),
     case(Op.GET_TASK, 404, STATUS, "Failed to find task", MLCode.NOT_FOUND),
+    Case(Op.GET_INGEST_PIPELINES, 404, b"{}", MLCode.NOT_FOUND),
+    Case(Op.GET_SEARCH_PIPELINES, 404, b"{}", MLCode.NOT_FOUND),
+    case(
+        Op.SEARCH_AGENTS,
+        404,
+        "index_not_found_exception",
+        "no such index [.plugins-ml-agent]",
+        MLCode.NOT_FOUND,
+    ),
     case(
         Op.SEARCH_MODELS,
         404,

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from opensearch_ml_operator.errors import MLCode, MLError
-from opensearch_ml_operator.reconcilers.ports import ClusterSettings, Hit, Registered, ServerInfo
+from opensearch_ml_operator.reconcilers.ports import ClusterSettings, Hit, Mentions, Registered, ServerInfo
 from support.memory_clock import Clock
 
 
@@ -42,6 +42,9 @@ class MemoryOpenSearch:
         self.failures: dict[str, deque[Failure]] = defaultdict(deque)
         self.deployed_state: deque[str] = deque()
         """The states that the next deploys lead to; DEPLOYED when nothing is said."""
+
+        self.named: dict[str, Mentions] = {}
+        """Who names an id."""
 
         self.predictions: list[tuple[str, dict[str, Any]]] = []
         """Which model was called, and with what."""
@@ -146,6 +149,16 @@ class MemoryOpenSearch:
         _end(self._begin(f"search_{kind}"))
         found = (id_ for id_, doc in self.docs[kind].items() if marker in str(doc["description"]).split())
         return tuple(Hit(id_, dict(self.docs[kind][id_])) for id_ in found)
+
+    async def search_users(self, kind: str, object_id: str) -> tuple[Hit, ...]:
+        _end(self._begin("search_users"))
+        field = {"connector": "connector_id", "group": "model_group_id"}[kind]
+        models = self.docs["model"].items()
+        return tuple(Hit(id_, dict(doc)) for id_, doc in models if doc.get(field) == object_id)
+
+    async def mentions(self, object_id: str) -> Mentions:
+        _end(self._begin("mentions"))
+        return self.named.get(object_id, Mentions())
 
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         del max_age

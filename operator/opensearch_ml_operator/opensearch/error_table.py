@@ -63,6 +63,9 @@ def _row(
     )
 
 
+EMPTY: Final = "{}"
+"""Stands for the reason of an answer that is this and nothing else; a proxy's 404 is a page."""
+
 _READS: Final = (
     Operation.GET_CONNECTOR,
     Operation.GET_GROUP,
@@ -188,6 +191,13 @@ TABLE: Final[tuple[Row, ...]] = (
         type="index_not_found_exception",
         note="no index yet: nothing of this kind was ever created",
         operations=[*_READS, *_DELETES, Operation.CHECK_PLUGIN, *SEARCHES],
+    ),
+    _row(
+        MLCode.NOT_FOUND,
+        [404],
+        rf"^{re.escape(EMPTY)}$",
+        note="2.19, 3.6 seen: the cluster has no such pipeline at all, and says `{}`",
+        operations=[Operation.GET_INGEST_PIPELINES, Operation.GET_SEARCH_PIPELINES],
     ),
     # Creates of connectors
     _row(

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ..errors import MLCode, MLError
-from .error_table import TABLE, Row
+from .error_table import EMPTY, TABLE, Row
 from .operations import Operation
 from .schemas import ErrorBody, parse_error
 
@@ -37,7 +37,8 @@ def classify(
     parsed = parse_error(body)
     longest = _MAX_QUOTE if operation is Operation.PREDICT else _MAX_MESSAGE
     words = shorten(mask(parsed.reason if parsed else "", secrets), longest)
-    row = next((row for row in TABLE if row.fits(operation, status, parsed or ErrorBody())), None)
+    seen = parsed or ErrorBody(reason=EMPTY if body.strip() == EMPTY.encode() else "")
+    row = next((row for row in TABLE if row.fits(operation, status, seen)), None)
     if row is not None:
         return MLError(
             row.code,

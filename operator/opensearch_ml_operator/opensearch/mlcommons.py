@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import MLCode, MLError
-from ..reconcilers.ports import ClusterSettings, Hit, Registered, ServerInfo
+from ..reconcilers.ports import ClusterSettings, Hit, Mentions, Registered, ServerInfo
 from . import searches, server
 from .identity import ClusterIdentity
+from .mentions import MentionReader
 from .observations import Observations
 from .operations import Operation
 from .paths import BASE, COLLECTIONS, predict, segment
@@ -34,10 +35,17 @@ from .transport import Transport
 class MLCommonsClient:
     """One cluster's API; raises MLError only. `observations` must read through the same transport."""
 
-    def __init__(self, transport: Transport, observations: Observations, identity: ClusterIdentity) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        observations: Observations,
+        identity: ClusterIdentity,
+        mentions: MentionReader,
+    ) -> None:
         self._transport = transport
         self._observations = observations
         self._identity = identity
+        self._mentions = mentions
 
     async def server_info(self) -> ServerInfo:
         """Ask who answers and whether ML Commons is there and may be used: three requests."""
@@ -166,6 +174,14 @@ class MLCommonsClient:
         if not found:
             await self._identity.confirm()
         return found
+
+    async def search_users(self, kind: str, object_id: str) -> tuple[Hit, ...]:
+        """Find the models with exactly this connector, or in this group; at most 100."""
+        return await searches.models_of(self._transport, kind, object_id)
+
+    async def mentions(self, object_id: str) -> Mentions:
+        """Find out which pipelines and agents name a model or a connector: three requests, or none."""
+        return await self._mentions.of(object_id)
 
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         """Read through the batch; on 2.19 a write by someone else may be seen a second later."""

@@ -33,10 +33,20 @@ class Operation(StrEnum):
     PROFILE_MODEL = "profile-model"
     PREDICT = "predict"
     GET_TASK = "get-task"
+    GET_INGEST_PIPELINES = "get-ingest-pipelines"
+    GET_SEARCH_PIPELINES = "get-search-pipelines"
+    SEARCH_AGENTS = "search-agents"
 
 
 HEALTH_CHECKS: Final = frozenset({Operation.GET_INFO, Operation.CHECK_PLUGIN, Operation.GET_SETTINGS})
 """Whoever sends these reports the result himself."""
 
-SEARCHES: Final = frozenset({Operation.SEARCH_CONNECTORS, Operation.SEARCH_GROUPS, Operation.SEARCH_MODELS})
-"""Their answers may be long."""
+SEARCHES: Final = frozenset(
+    {
+        Operation.SEARCH_CONNECTORS,
+        Operation.SEARCH_GROUPS,
+        Operation.SEARCH_MODELS,
+        Operation.SEARCH_AGENTS,
+    }
+)
+LONG_ANSWERS: Final = SEARCHES | {Operation.GET_INGEST_PIPELINES, Operation.GET_SEARCH_PIPELINES}

@@ -13,6 +13,7 @@ from . import searches
 from .gate import Gate
 from .identity import ClusterIdentity
 from .login import login_of
+from .mentions import MentionReader
 from .mlcommons import MLCommonsClient, get
 from .observations import Observations
 from .operations import Operation
@@ -135,7 +136,9 @@ class Pool:
             get=partial(get, transport, identity),
             clock=self._clock,
         )
-        return _Client(settings, transport, MLCommonsClient(transport, observations, identity))
+        mentions = MentionReader(transport, identity, clock=self._clock)
+        client = MLCommonsClient(transport, observations, identity, mentions)
+        return _Client(settings, transport, client)
 
     def _break(self, key: ObjectKey, transport: Transport) -> None:
         """Mark the connection unusable, unless it has another client by now."""

@@ -26,6 +26,16 @@ async def by_marker(transport: Transport, kind: str, marker: str) -> tuple[Hit, 
     return tuple(hit for hit in hits if marker in _WORD.findall(str(hit.source.get("description", ""))))
 
 
+async def models_of(transport: Transport, kind: str, object_id: str) -> tuple[Hit, ...]:
+    """Find the models that use a connector, or are in a group.
+
+    `connector_id` is an analysed field (ml-commons index mappings): what it finds is compared once more.
+    """
+    field = {"connector": "connector_id", "group": "model_group_id"}[kind]
+    hits = await search(transport, "model", {"match": {field: object_id}}, size=_MARKER_HITS)
+    return tuple(hit for hit in hits if hit.source.get(field) == object_id)
+
+
 async def by_ids(transport: Transport, kind: str, ids: Sequence[str]) -> Mapping[str, Hit]:
     """Read many objects at once; an id that is missing in the result is not yet proven absent."""
     hits = await search(transport, kind, {"ids": {"values": list(ids)}}, size=len(ids))

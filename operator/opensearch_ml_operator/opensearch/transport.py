@@ -23,7 +23,7 @@ from ..reconcilers.ports import ConnectionSettings
 from .errors import classify, shorten
 from .login import Login, Outgoing
 from .opaque import current_opaque_id
-from .operations import HEALTH_CHECKS, SEARCHES, Operation
+from .operations import HEALTH_CHECKS, LONG_ANSWERS, Operation
 from .schemas import unreadable
 from .tls import UnusableTLSError, context_for, refused_certificate
 
@@ -168,7 +168,7 @@ class Transport:
                 ) as response,
             ):
                 raw = await _read_bounded(
-                    response, _MAX_SEARCH_ANSWER if operation in SEARCHES else _MAX_ANSWER, operation
+                    response, _MAX_SEARCH_ANSWER if operation in LONG_ANSWERS else _MAX_ANSWER, operation
                 )
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, TimeoutError) as error:
             # httpx lets an alert that comes after the handshake through as it is.

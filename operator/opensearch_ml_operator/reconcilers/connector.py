@@ -15,7 +15,7 @@ from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connector import MLConnectorSpec, MLConnectorStatus, PreviousConnector
 from ..models.snapshot import Snapshot
-from . import connector_body, managed, references
+from . import connector_body, dependants, managed, references
 from .conditions import Fact, false, true
 from .corrections import LIMIT, Corrections
 from .create import Role, marker
@@ -304,6 +304,9 @@ class ConnectorReconciler:
         status = session.status
         ids = [previous.id for previous in status.previous]
         ids += [id_ for id_ in (status.id, settled.id if settled else None) if id_ is not None]
+        waiting = await dependants.named(session, client, ids, kind="connector")
+        if waiting is not None:
+            return waiting
         for id_ in ids:
             if not await _remover(client).remove(id_):
                 return Outcome(requeue_after=managed.DELETE_POLL)
@@ -323,13 +326,12 @@ class ConnectorReconciler:
         if error.code is not MLCode.IN_USE or not error.ids:
             return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)
         own = {session.status.id, *(previous.id for previous in session.status.previous)}
-        real = []
-        for model_id in error.ids:
-            model = await client.get_model(model_id)
-            if model is not None and model.source.get("connector_id") in own:
-                real.append(model_id)
+        read = [model for id_ in error.ids if (model := await client.get_model(id_)) is not None]
+        real = [model for model in read if model.source.get("connector_id") in own]
         if real:
-            words = f"Models {', '.join(real)}, which are not managed here, use it. Delete them first."
+            words = (
+                f"Used by models that are not managed here: {dependants.strangers(real)}. Delete them first."
+            )
             return await managed.blocked(session, Reason.USED_BY_MODELS, words, after=10)
         words = (
             f"OpenSearch takes {', '.join(error.ids)} for users of this connector, which they are not: "

@@ -9,7 +9,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.group import MLModelGroupSpec, MLModelGroupStatus
 from ..models.snapshot import Snapshot
-from . import managed, references
+from . import dependants, managed, references
 from .access import access_body
 from .conditions import Fact, false, true
 from .create import Role, describe, marker
@@ -107,7 +107,7 @@ class GroupReconciler:
         try:
             return await self._delete(session, connected.client)
         except MLError as error:
-            return await self._not_deleted(session, error)
+            return await self._not_deleted(session, connected.client, error)
 
     async def _create(
         self,
@@ -179,9 +179,16 @@ class GroupReconciler:
         self._creation.forget(session.snapshot.uid)
         return Outcome(finalized=True)
 
-    async def _not_deleted(self, session: Session[MLModelGroupStatus], error: MLError) -> Outcome:
+    async def _not_deleted(
+        self, session: Session[MLModelGroupStatus], client: MLCommons, error: MLError
+    ) -> Outcome:
         if error.code is MLCode.IN_USE:
-            words = f"{error.message}. Models that are not managed here are in the group; delete them first."
+            try:
+                models = await client.search_users("group", session.status.id or "")
+            except MLError as unclear:
+                return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, unclear.message, after=5)
+            named = f": {dependants.strangers(models)}" if models else ", hidden from our user"
+            words = f"{error.message}. Models that are not managed here are in it{named}. Delete them first."
             return await managed.blocked(session, Reason.USED_BY_MODELS, words, after=30)
         return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)
 

@@ -6,7 +6,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.model import RemoteModelStatus
 from ..models.snapshot import Snapshot
-from . import managed, model_body, model_plan, own_group
+from . import dependants, managed, model_body, model_plan, own_group
 from .conditions import false
 from .create import Role
 from .creation import Creation
@@ -46,7 +46,7 @@ class ModelRemoval:
         try:
             return await self._step(session, connected.client)
         except MLError as error:
-            return await self._not_deleted(session, error)
+            return await self._not_deleted(session, connected.client, error)
 
     async def _step(self, session: Session[RemoteModelStatus], client: MLCommons) -> Outcome:
         settled = await managed.settle_intent(session, self._creation, client, role=Role.MODEL)
@@ -61,7 +61,13 @@ class ModelRemoval:
         return await self._remove_group(session, client)
 
     async def _remove(self, session: Session[RemoteModelStatus], client: MLCommons, model: Hit) -> Outcome:
-        """Bring the model down, then delete it; the next run proves the absence."""
+        """Bring the model down, then delete it; the next run proves the absence.
+
+        OpenSearch undeploys a model that pipelines and agents still call.
+        """
+        waiting = await dependants.named(session, client, [model.id], kind="model")
+        if waiting is not None:
+            return waiting
         state = str(model.source.get("model_state", ""))
         watch = self._watches.see(session.snapshot.uid, state)
         deploying = state == model_plan.DEPLOYING
@@ -109,10 +115,14 @@ class ModelRemoval:
                 return False
             raise
 
-    async def _not_deleted(self, session: Session[RemoteModelStatus], error: MLError) -> Outcome:
+    async def _not_deleted(
+        self, session: Session[RemoteModelStatus], client: MLCommons, error: MLError
+    ) -> Outcome:
         if error.code is MLCode.IN_USE:
-            words = f"{error.message}. Take the model out of them first."
-            return await managed.blocked(session, Reason.USED_BY_MODELS, words, after=10)
+            try:
+                return await dependants.refused(session, client, session.status.id or "", error)
+            except MLError as unclear:
+                error = unclear
         if error.code in {MLCode.BUSY, MLCode.NOT_FOUND}:
             return Outcome(requeue_after=managed.DELETE_POLL)
         return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)

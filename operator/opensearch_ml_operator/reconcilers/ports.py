@@ -103,6 +103,16 @@ class Registered:
     task_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """Who names an object by its id, each as a person knows it."""
+
+    pipelines: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    """What we have no right to read, or the server does not have: "agents", for example."""
+
+
 class MLCommons(Protocol):
     """The typed calls of one OpenSearch cluster. All raise `MLError`; no POST is ever sent twice."""
 
@@ -165,6 +175,12 @@ class MLCommons(Protocol):
 
     async def search_marker(self, kind: str, marker: str) -> tuple[Hit, ...]:
         """Find the objects of `kind` (connector, group, model) whose description holds this very marker."""
+
+    async def search_users(self, kind: str, object_id: str) -> tuple[Hit, ...]:
+        """Find the models that use this connector, or are in this group, also those that are not ours."""
+
+    async def mentions(self, object_id: str) -> Mentions:
+        """Find the pipelines and agents that name this id, as they were a few seconds ago."""
 
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         """Read through the batch: at most `max_age` seconds old, one `_search` for many objects.

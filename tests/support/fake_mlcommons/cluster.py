@@ -70,6 +70,9 @@ class Cluster:
     groups: Documents = field(init=False)
     models: Documents = field(init=False)
     tasks: Documents = field(init=False)
+    agents: Documents = field(init=False)
+    ingest_pipelines: dict[str, Doc] = field(default_factory=dict)
+    search_pipelines: dict[str, Doc] = field(default_factory=dict)
     _timers: set[asyncio.TimerHandle] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -77,6 +80,7 @@ class Cluster:
         self.groups = Documents(".plugins-ml-model-group", clock=self.clock, late=self.late)
         self.models = Documents(".plugins-ml-model", clock=self.clock, late=self.late)
         self.tasks = Documents(".plugins-ml-task", clock=self.clock, late=self.late)
+        self.agents = Documents(".plugins-ml-agent", clock=self.clock, late=self.late)
 
     @property
     def refreshes_updates(self) -> bool:

@@ -9,6 +9,7 @@ from .cluster import Call, Cluster, text
 from .deploys import start_deploy
 from .documents import Doc
 from .groups import by_name, put_group
+from .pipelines import check_unused
 from .refusals import illegal, refused
 from .searching import search
 from .settings import setting
@@ -108,6 +109,7 @@ async def delete_model(cluster: Cluster, call: Call) -> Doc:
             400,
             "Model cannot be deleted in deploying or deployed state. Try undeploy model first then delete",
         )
+    check_unused(cluster, call.id)
     return cluster.models.delete(call.id)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from . import connectors, deploys, groups, models, settings
+from . import connectors, deploys, groups, models, pipelines, settings
 from .cluster import Call, Cluster
 from .documents import Doc
 
@@ -41,6 +41,51 @@ ROUTES = (
     Route(
         "put-settings", "PUT", "/_cluster/settings", settings.put_settings, "cluster:admin/settings/update"
     ),
+    Route(
+        "get-ingest-pipelines",
+        "GET",
+        "/_ingest/pipeline",
+        pipelines.get_ingest_pipelines,
+        "cluster:admin/ingest/pipeline/get",
+    ),
+    Route(
+        "put-ingest-pipeline",
+        "PUT",
+        "/_ingest/pipeline/{id}",
+        pipelines.put_ingest_pipeline,
+        "cluster:admin/ingest/pipeline/put",
+    ),
+    Route(
+        "delete-ingest-pipeline",
+        "DELETE",
+        "/_ingest/pipeline/{id}",
+        pipelines.delete_ingest_pipeline,
+        "cluster:admin/ingest/pipeline/delete",
+    ),
+    Route(
+        "get-search-pipelines",
+        "GET",
+        "/_search/pipeline",
+        pipelines.get_search_pipelines,
+        "cluster:admin/search/pipeline/get",
+    ),
+    Route(
+        "put-search-pipeline",
+        "PUT",
+        "/_search/pipeline/{id}",
+        pipelines.put_search_pipeline,
+        "cluster:admin/search/pipeline/put",
+    ),
+    Route(
+        "delete-search-pipeline",
+        "DELETE",
+        "/_search/pipeline/{id}",
+        pipelines.delete_search_pipeline,
+        "cluster:admin/search/pipeline/delete",
+    ),
+    _ml("register-agent", "POST", "/agents/_register", pipelines.register_agent, "agents/register"),
+    _ml("search-agents", "POST", "/agents/_search", pipelines.search_agents, "agents/search"),
+    _ml("delete-agent", "DELETE", "/agents/{id}", pipelines.delete_agent, "agents/delete"),
     _ml("create-connector", "POST", "/connectors/_create", connectors.create_connector, "create_connector"),
     _ml(
         "search-connectors", "POST", "/connectors/_search", connectors.search_connectors, "connectors/search"

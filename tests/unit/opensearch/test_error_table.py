@@ -26,7 +26,7 @@ def test_an_answer_means(case: Case) -> None:
 def test_every_row_has_a_case() -> None:
     used = set()
     for case in CASES:
-        parsed = parse_error(case.answer) or ErrorBody()
+        parsed = parse_error(case.answer) or ErrorBody(reason=case.answer.decode())
         used |= {
             next((n for n, row in enumerate(TABLE) if row.fits(case.operation, case.status, parsed)), None)
         }

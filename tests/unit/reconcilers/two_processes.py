@@ -18,7 +18,7 @@ from opensearch_ml_operator.errors import MLCode, MLError, OperatorError, Status
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 from opensearch_ml_operator.reconcilers.create import CreateMemory
 from opensearch_ml_operator.reconcilers.outcome import Outcome, Reconciler
-from opensearch_ml_operator.reconcilers.ports import Hit
+from opensearch_ml_operator.reconcilers.ports import Hit, Mentions
 from opensearch_ml_operator.reconcilers.session import Ports
 from support.memory_ports import (
     NAMESPACE,
@@ -213,6 +213,8 @@ class Search:
             case ("delete_group" | "delete_connector", id_):
                 objects = tuple(each for each in world.objects if each.id != id_)
                 yield with_process(replace(world, objects=objects), index, told(process, None)), False
+            case ("mentions", _):
+                yield with_process(world, index, told(process, Mentions())), False
             case other:
                 raise AssertionError(f"nobody should ask for {other}")
 
