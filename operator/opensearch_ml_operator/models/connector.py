@@ -94,8 +94,9 @@ class ClientConfig(Model):
 class Update(Model):
     """How a change reaches the models that use the connector."""
 
-    strategy: Literal["Swap"] = "Swap"
-    """Swap: make a new connector, switch the models over without a pause, delete the old one."""
+    strategy: Literal["Swap", "InPlaceOnly"] = "Swap"
+    """Swap: make a new connector, switch the models over without a pause, delete the old one. InPlaceOnly:
+    change this connector or none: OpenSearch refuses that while a model that uses it is deployed."""
     keep_old_for: Duration = "10m"
     """How long the old connector is kept after the switch; at most 24h, 0s to delete it at once."""
 

@@ -78,6 +78,14 @@ class MLCommonsClient:
         """Read a connector, never with its credential; None when the server says that there is none."""
         return await get(self._transport, self._identity, "connector", connector_id)
 
+    async def update_connector(self, connector_id: str, body: Mapping[str, Any]) -> None:
+        """Change a connector in place; IN_USE while a model that is loaded uses it, or seems to.
+
+        Parameters and credentials are merged, actions and client_config replaced
+        (UpdateConnectorTransportAction).
+        """
+        await self._update("connector", connector_id, Operation.UPDATE_CONNECTOR, body)
+
     async def delete_connector(self, connector_id: str) -> None:
         """Ask for deletion; IN_USE may be a stranger's fault, its ids are to be compared one by one."""
         await self._delete("connector", connector_id, Operation.DELETE_CONNECTOR)

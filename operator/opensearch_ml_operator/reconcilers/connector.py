@@ -1,4 +1,4 @@
-"""MLConnector: one connector in OpenSearch; each change makes a new revision that the models are moved to.
+"""MLConnector: one connector in OpenSearch, changed in place or replaced by one that its models are moved to.
 
 A connector in use cannot be changed in place, and a change in place cannot remove a key. So: create revision
 B, let each RemoteModel point itself at B (no prediction fails), keep A for `keepOldFor`, delete A.
@@ -7,43 +7,28 @@ B, let each RemoteModel point itself at B (no prediction fails), keep A for `kee
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.common import seconds
-from ..models.connector import MLConnectorSpec, MLConnectorStatus, PreviousConnector
+from ..models.connector import MLConnectorStatus, PreviousConnector
 from ..models.snapshot import Snapshot
-from . import connector_body, dependants, managed, references
-from .conditions import Fact, false, true
+from . import connector_body, connector_change, dependants, managed, references
+from .conditions import false, find
+from .connector_change import InPlace, NewRevision, Refuse
+from .connector_revisions import Revisions, remover, rest
+from .connector_target import UNKNOWN, Applied, Wanted, ready, resolve, resolved
+from .connector_users import is_deploying, users
 from .corrections import LIMIT, Corrections
-from .create import Role, marker
-from .creation import Created, Creation
-from .credentials import Credentials
+from .create import Role
+from .creation import Creation
 from .outcome import Outcome
 from .ports import MLCommons
-from .records import digest, moment, parse_spec
+from .records import digest
 from .references import Connected
+from .refusal import STALLED_INTERVAL
 from .session import Ports, Session
-
-_MOST_PREVIOUS = 15
-"""Revisions that are kept at once; more are not made, because status could not name them."""
-_HELD_POLL = 30.0
-_HYPHEN_TRIES = 5
-"""A bound only: more than two tries are rare."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    spec: MLConnectorSpec
-    content: Mapping[str, Any]
-    credentials: Credentials
-    client: MLCommons
-
-    @property
-    def spec_hash(self) -> str:
-        return digest(self.content)
 
 
 class ConnectorReconciler:
@@ -52,12 +37,13 @@ class ConnectorReconciler:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._creation = Creation()
+        self._revisions = Revisions(self._creation)
         self._corrections = Corrections(ports.monotonic)
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Bring the newest revision to what the spec and the Secrets say; remove revisions nobody needs."""
         session = Session(self._ports, snapshot, MLConnectorStatus)
-        wanted = await self._wanted(session)
+        wanted = await resolve(session)
         if isinstance(wanted, Outcome):
             return wanted
         try:
@@ -92,210 +78,113 @@ class ConnectorReconciler:
         except MLError as error:
             return await self._not_deleted(session, connected.client, error)
 
-    async def _wanted(self, session: Session[MLConnectorStatus]) -> _Wanted | Outcome:
-        """Resolve spec, connection and credentials; what is missing is shown and waited for."""
-        snapshot = session.snapshot
-        spec = parse_spec(MLConnectorSpec, snapshot.spec)
-        if isinstance(spec, Fact):
-            await session.record(spec)
-            return Outcome()
-        key = references.connection_key(snapshot, spec.connection_ref.name)
-        connected = references.connection(self._ports, key)
-        if not isinstance(connected, Connected):
-            return await managed.unconnected(session, connected)
-        resolved = true(ConditionType.REFERENCES_RESOLVED)
-        credentials = await self._credentials(snapshot, spec)
-        if isinstance(credentials, Fact):
-            await session.record(resolved, credentials)
-            return Outcome(retry=True)
-        content = connector_body.content(
-            snapshot, spec, private_allowed=self._ports.pool.private_addresses_allowed(key)
-        )
-        if isinstance(content, Fact):
-            await session.record(resolved, true(ConditionType.CREDENTIALS_RESOLVED), content)
-            return Outcome(requeue_after=managed.resync(spec.resync_interval))
-        return _Wanted(spec, content, credentials, connected.client)
-
-    async def _credentials(self, snapshot: Snapshot, spec: MLConnectorSpec) -> Credentials | Fact:
-        credentials = Credentials()
-        source, namespace = self._ports.secrets, snapshot.key.namespace
-        type_ = ConditionType.CREDENTIALS_RESOLVED
-        missing: Fact | None = None
-        if spec.credentials_from is not None:
-            name = spec.credentials_from.secret_ref.name
-            missing = await credentials.add(source, namespace=namespace, secret=name, keys=None, type_=type_)
-        for credential in spec.credentials:
-            if credential.value is not None:
-                credentials.constant(credential.name, credential.value)
-            elif credential.secret_key_ref is not None:
-                ref = credential.secret_key_ref
-                missing = missing or await credentials.add(
-                    source, namespace=namespace, secret=ref.name, keys={credential.name: ref.key}, type_=type_
-                )
-        return missing or credentials
-
-    async def _create(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
+    async def _create(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
         """Create the next revision and record it at once; the one before it becomes a previous one."""
         status = session.status
-        if status.id is not None and len(status.previous) >= _MOST_PREVIOUS and status.pending is None:
-            return await self._too_many(session, wanted)
         revision = status.pending.revision if status.pending else status.revision + 1
-        body = connector_body.create_body(
-            wanted.content, session.snapshot, revision=revision, credential=wanted.credentials.values
-        )
-        hash_ = digest([wanted.spec_hash, wanted.credentials.revision])
-        created = await self._without_hyphen(session, wanted.client, body, revision, hash_)
+        created = await self._revisions.make(session, wanted, revision=revision)
         if isinstance(created, Outcome):
             return created
         previous = list(status.previous)
         if status.id is not None:
             previous.append(PreviousConnector(id=status.id, since=session.now))
-            session.event("Swapping", f"Connector {created.id} replaces {status.id}.")
+            _announce(session, wanted, f"Connector {created.id} replaces {status.id}.", "Swapping")
         # One that was found may stem from an older spec: then it is recorded as such, and replaced next.
-        current = not created.found or created.hash == hash_
+        current = not created.found or created.hash == digest(wanted.applied)
         await session.record(
-            *_ready(),
+            *ready(),
             id=created.id,
             pending=None,
             revision=revision,
             previous=previous,
-            spec_hash=wanted.spec_hash if current else None,
-            credential_revision=wanted.credentials.revision if current else None,
-            used_by_models=len(self._ports.catalog.dependents(session.snapshot.key)),
+            used_by_models=len(users(session)),
+            **(wanted.applied if current else UNKNOWN)._asdict(),
         )
         self._creation.forget(session.snapshot.uid)
-        return self._rest(session, wanted) if current else Outcome(requeue_after=0)
+        over = not current or not seconds(wanted.spec.update.keep_old_for)
+        return Outcome(requeue_after=0) if over else rest(session, wanted)
 
-    async def _too_many(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
-        """Make no further revision before an earlier one could be deleted."""
-        kept = await self._drop_previous(session, wanted)
-        words = f"{len(kept)} earlier revisions are still kept; the change waits until the oldest can go."
-        await session.record(false(ConditionType.SYNCED, Reason.SWAPPING, words), previous=kept)
-        return Outcome(requeue_after=0 if len(kept) < _MOST_PREVIOUS else 30)
-
-    async def _without_hyphen(
-        self,
-        session: Session[MLConnectorStatus],
-        client: MLCommons,
-        body: Mapping[str, Any],
-        revision: int,
-        hash_: str,
-    ) -> Created | Outcome:
-        """Create, and again when the new id has a hyphen in it.
-
-        The server's own "who uses this connector" splits ids at hyphens and then takes strangers for users
-        (18 of 588 ids on 2.19). Nobody knows the new id yet, so it can be given back. But part of an id
-        is the node's: when the hyphen comes back at the same place, all ids of that node have it: it stays.
-        """
-        reason = Reason.SWAPPING if session.status.id else Reason.CREATING
-        last = -1
-        for left in reversed(range(_HYPHEN_TRIES)):
-            created = await self._creation.run(
-                session,
-                client,
-                role=Role.CONNECTOR,
-                revision=revision,
-                hash_=hash_,
-                post=lambda: client.create_connector(body),
-                reason=reason,
-            )
-            if isinstance(created, Outcome) or created.id.find("-") in {-1, last} or not left:
-                return created
-            if session.status.pending is None:
-                return created  # it is not new: somebody may know it
-            last = created.id.find("-")
-            try:
-                await client.delete_connector(created.id)
-            except MLError as error:
-                if error.code is not MLCode.IN_USE:
-                    raise
-                return created  # the very mistake this is about: it cannot be given back, so it stays
-            if await client.get_connector(created.id) is not None:
-                return Outcome(retry=True)
-            await self._creation.again(session)
-        return Outcome(retry=True)
-
-    async def _keep(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
-        """Compare with what was applied, then with what the server shows; a difference is a new revision."""
+    async def _keep(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
+        """Compare with what was applied, then with what the server shows, and change what differs."""
         status = session.status
         id_ = status.id or ""
-        if (status.spec_hash, status.credential_revision) != (wanted.spec_hash, wanted.credentials.revision):
-            rotated = status.spec_hash == wanted.spec_hash
-            session.event(
-                "CredentialsRotated" if rotated else "Updated", "Making a new revision of the connector."
-            )
-            return await self._create(session, wanted)
-        max_age = 0.0 if session.asked else managed.freshness(wanted.spec.resync_interval)
+        applied = Applied(status.spec_hash, status.credential_revision)
+        changed = applied != wanted.applied
+        max_age = 0.0 if changed or session.asked else managed.freshness(wanted.spec.resync_interval)
         observed = await wanted.client.observe("connector", id_, max_age=max_age)
         if observed is None:
             words = f"Connector {id_} has been deleted in OpenSearch; creating it again."
             session.event("ExternalIDChanged", words, warning=True)
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, wanted)
-        token = marker(session.snapshot.uid, Role.CONNECTOR, status.revision)
-        drift = connector_body.drifted(wanted.content, observed.source, token=token)
+        mark = connector_body.mark(session.snapshot, status.revision, wanted.applied)
+        drift = connector_body.drifted(wanted.content, observed.source, mark=mark)
+        if changed and not (applied == UNKNOWN and "description" not in drift):
+            return await self._change(session, wanted, observed.source)
         if drift:
-            return await self._correct(session, wanted, drift)
-        kept = await self._drop_previous(session, wanted)
+            return await self._correct(session, wanted, observed.source, drift)
+        kept = await self._revisions.drop_previous(session, wanted)
         await session.record(
-            *_ready(),
-            previous=kept,
-            used_by_models=len(self._ports.catalog.dependents(session.snapshot.key)),
+            *ready(), previous=kept, used_by_models=len(users(session)), **wanted.applied._asdict()
         )
-        return self._rest(session, wanted)
+        return rest(session, wanted)
+
+    async def _change(
+        self, session: Session[MLConnectorStatus], wanted: Wanted, observed: Mapping[str, Any]
+    ) -> Outcome:
+        """Bring the connector, or another one in its place, to what is wanted."""
+        strategy = wanted.spec.update.strategy
+        unsayable = connector_change.unsayable(
+            wanted.content,
+            observed,
+            same_credential_names=wanted.credentials.has_names_of(session.status.credential_revision),
+        )
+        step = connector_change.plan(strategy, used=bool(users(session)), unsayable=unsayable)
+        if isinstance(step, InPlace):
+            try:
+                return await self._change_in_place(session, wanted)
+            except MLError as error:
+                if error.code is not MLCode.IN_USE:
+                    raise
+                step = NewRevision() if strategy == "Swap" else connector_change.refused(error.message)
+        if isinstance(step, Refuse):
+            fact = false(ConditionType.SYNCED, Reason.REJECTED, step.words, stalled=True)
+            await session.record(*resolved(), fact, used_by_models=len(users(session)))
+            return Outcome(requeue_after=STALLED_INTERVAL)
+        return await self._create(session, wanted)
+
+    async def _change_in_place(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
+        """Change the connector, and record it: whoever dies in between does it once more."""
+        status = session.status
+        mark = connector_body.mark(session.snapshot, status.revision, wanted.applied)
+        body = connector_body.update_body(wanted.content, mark, credential=wanted.credentials.values)
+        await wanted.client.update_connector(status.id or "", body)
+        if any(is_deploying(user) for user in users(session)):
+            return Outcome(requeue_after=1)  # it may have read the connector just before: look again
+        _announce(session, wanted, "Changed the connector in place.", "Updated")
+        await session.record(*ready(), used_by_models=len(users(session)), **wanted.applied._asdict())
+        return rest(session, wanted)
 
     async def _correct(
-        self, session: Session[MLConnectorStatus], wanted: _Wanted, drift: tuple[str, ...]
+        self,
+        session: Session[MLConnectorStatus],
+        wanted: Wanted,
+        observed: Mapping[str, Any],
+        drift: tuple[str, ...],
     ) -> Outcome:
-        """Replace a connector that somebody has changed, unless that goes on and on."""
+        """Put back what somebody has changed, unless that goes on and on."""
         names = ", ".join(drift)
         uid = session.snapshot.uid
         if self._corrections.count(uid, names) >= LIMIT:
             words = f"{names} is changed back every time. Find out who or what does it."
             await session.record(false(ConditionType.SYNCED, Reason.DRIFT_LOOP, words))
             return Outcome(requeue_after=managed.NET)
-        session.event("DriftCorrected", f"Somebody changed {names}; making a new revision.")
+        session.event("DriftCorrected", f"Somebody changed {names}; putting it back.")
         revision = session.status.revision
-        outcome = await self._create(session, wanted)
-        if session.status.revision > revision:
+        outcome = await self._change(session, wanted, observed)
+        if session.status.revision > revision or _is_synced(session):
             self._corrections.add(uid, names)
         return outcome
-
-    async def _drop_previous(
-        self, session: Session[MLConnectorStatus], wanted: _Wanted
-    ) -> list[PreviousConnector]:
-        """Delete the earlier revisions that are old enough and that no model points at; return the rest."""
-        in_use = {
-            user.status.get("connectorID")
-            for key in self._ports.catalog.dependents(session.snapshot.key)
-            if (user := self._ports.catalog.get(key)) is not None
-        }
-        kept = []
-        for previous in session.status.previous:
-            if previous.id in in_use or self._age(previous) < seconds(wanted.spec.update.keep_old_for):
-                kept.append(previous)
-                continue
-            try:
-                if not await _remover(wanted.client).remove(previous.id):
-                    kept.append(previous)
-            except MLError as error:
-                if error.code is not MLCode.IN_USE:
-                    raise
-                kept.append(previous)
-        return kept
-
-    def _rest(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
-        """Come back at the next resync, or earlier when a previous revision can go."""
-        keep = seconds(wanted.spec.update.keep_old_for)
-        left = [keep - self._age(previous) for previous in session.status.previous]
-        # One that is overdue is in use. A model of ours that moves on wakes us, a stranger's does not.
-        due = [seconds_left + 1 if seconds_left > 0 else _HELD_POLL for seconds_left in left]
-        resync = managed.resync(wanted.spec.resync_interval)
-        return Outcome(requeue_after=min([*due, resync] if resync else due, default=None))
-
-    def _age(self, previous: PreviousConnector) -> float:
-        since = moment(previous.since)
-        return (self._ports.now() - since).total_seconds() if since is not None else 0.0
 
     async def _delete(self, session: Session[MLConnectorStatus], client: MLCommons) -> Outcome:
         settled = await managed.settle_intent(session, self._creation, client, role=Role.CONNECTOR)
@@ -308,13 +197,13 @@ class ConnectorReconciler:
         if waiting is not None:
             return waiting
         for id_ in ids:
-            if not await _remover(client).remove(id_):
+            if not await remover(client).remove(id_):
                 return Outcome(requeue_after=managed.DELETE_POLL)
         newest = status.pending.revision if status.pending else status.revision
         while (
             left := await managed.absent(session, client, role=Role.CONNECTOR, revision=newest)
         ) is not None:
-            if not await _remover(client).remove(left.id):
+            if not await remover(client).remove(left.id):
                 return Outcome(requeue_after=managed.DELETE_POLL)
         self._creation.forget(session.snapshot.uid)
         return Outcome(finalized=True)
@@ -340,15 +229,13 @@ class ConnectorReconciler:
         return await managed.blocked(session, Reason.FALSE_CONFLICT, words, after=10)
 
 
-def _remover(client: MLCommons) -> managed.Remover:
-    return managed.Remover(
-        "connector", get=client.get_connector, delete=client.delete_connector, client=client
-    )
+def _announce(session: Session[MLConnectorStatus], wanted: Wanted, words: str, reason: str) -> None:
+    """Post what is about to be recorded; new credentials alone have a word of their own."""
+    before = Applied(session.status.spec_hash, session.status.credential_revision)
+    rotated = before.spec_hash == wanted.applied.spec_hash and before != wanted.applied
+    session.event("CredentialsRotated" if rotated else reason, words)
 
 
-def _ready() -> tuple[Fact, ...]:
-    return (
-        true(ConditionType.REFERENCES_RESOLVED),
-        true(ConditionType.CREDENTIALS_RESOLVED),
-        true(ConditionType.SYNCED),
-    )
+def _is_synced(session: Session[MLConnectorStatus]) -> bool:
+    synced = find(session.status.conditions, ConditionType.SYNCED)
+    return synced is not None and synced.status == "True"

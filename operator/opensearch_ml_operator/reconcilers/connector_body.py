@@ -14,7 +14,11 @@ from .conditions import Fact
 from .create import Role, describe, marker
 from .endpoint import fix_host, refuse_address
 from .shown import comparable, covers
+from .records import digest
 from .stringify import stringify
+
+_FIXED = frozenset({"protocol", "access_mode", "backend_roles", "add_all_backend_roles"})
+"""Of these a change in place is either ruinous or not checked by the server."""
 
 
 def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool) -> dict[str, Any] | Fact:
@@ -45,19 +49,34 @@ def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool)
     return extra.merged(body | access_body(spec.access), spec.extra)
 
 
-def create_body(
-    content: Mapping[str, Any], snapshot: Snapshot, *, revision: int, credential: Mapping[str, str]
-) -> dict[str, Any]:
+def mark(snapshot: Snapshot, revision: int, applied: tuple[str | None, ...]) -> str:
+    """Return what stands behind the description: the marker, and a word that changes with what was sent.
+
+    By that word the connector itself tells which request it had last, whoever died before recording it: of
+    credentials, and of much else, nothing is ever shown.
+    """
+    return f"{marker(snapshot.uid, Role.CONNECTOR, revision)} {digest(applied)}"
+
+
+def create_body(content: Mapping[str, Any], mark: str, *, credential: Mapping[str, str]) -> dict[str, Any]:
     """Return the body to send. The server demands a credential: a key-less service gets a dummy."""
-    token = marker(snapshot.uid, Role.CONNECTOR, revision)
     return {
         **content,
-        "description": describe(content.get("description"), token),
+        "description": describe(content.get("description"), mark),
         "credential": dict(credential) or {"none": "none"},
     }
 
 
-def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: str) -> tuple[str, ...]:
+def update_body(content: Mapping[str, Any], mark: str, *, credential: Mapping[str, str]) -> dict[str, Any]:
+    """Return the body of a change in place: everything, and the credential too, but what is never changed.
+
+    Some versions demand the credential, and encrypt only what they are given.
+    """
+    body = create_body(content, mark, credential=credential)
+    return {key: value for key, value in body.items() if key not in _FIXED}
+
+
+def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, mark: str) -> tuple[str, ...]:
     """Return the names of the fields in which the remote connector differs from what was sent."""
     shown = {
         "name": observed.get("name"),
@@ -70,7 +89,7 @@ def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: s
     }
     wanted = {
         **content,
-        "description": describe(content.get("description"), token),
+        "description": describe(content.get("description"), mark),
         "actions": [_normal(action) for action in content["actions"]],
     }
     drift = {key for key, value in wanted.items() if key in shown and shown[key] != value}

@@ -22,8 +22,16 @@ class Credentials:
 
     @property
     def revision(self) -> str:
-        """Change mark of everything that was read."""
-        return digest(sorted(self._revisions))
+        """Change mark of everything that was read: of the names, and of the versions."""
+        return f"{self._names}.{digest(sorted(self._revisions))}"
+
+    @property
+    def _names(self) -> str:
+        return digest(sorted(self.values))
+
+    def has_names_of(self, revision: str | None) -> bool:
+        """Whether the names, not the values, are those of another such mark."""
+        return revision is not None and revision.partition(".")[0] == self._names
 
     async def add(
         self,

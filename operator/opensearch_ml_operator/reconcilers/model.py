@@ -12,7 +12,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLError
 from ..models.common import seconds
 from ..models.model import RemoteModelSpec, RemoteModelStatus
-from ..models.snapshot import Snapshot
+from ..models.snapshot import ObjectKey, Snapshot
 from . import managed, model_body, model_plan, model_status, own_group
 from .conditions import Fact, false, find, true
 from .corrections import LIMIT, Corrections
@@ -29,7 +29,8 @@ from .model_target import Target, synced
 from .model_watch import Watches
 from .outcome import Outcome
 from .ports import Hit
-from .records import digest
+from .records import digest, parse_spec
+from .references import CONNECTOR
 from .session import Ports, Session
 
 
@@ -265,6 +266,7 @@ class ModelReconciler:
         self._creation.forget(session.snapshot.uid)
         self._watches.forget(session.snapshot.uid)
         version = source.get("model_version")
+        went_down = session.status.state in model_plan.LOADED and state not in model_plan.LOADED
         await session.record_rest(
             *facts,
             *probed.facts,
@@ -285,6 +287,10 @@ class ModelReconciler:
         leaving = await own_group.leave(session, target)
         if leaving is not None:
             return leaving
+        if went_down and target.spec.connector_ref is not None:
+            # The connector may wait for that, to be changed.
+            connector = target.spec.connector_ref.name
+            self._ports.wake(ObjectKey(CONNECTOR, session.snapshot.key.namespace, connector))
         waits = (managed.resync(target.spec.resync_interval), probed.after)
         return Outcome(requeue_after=min((wait for wait in waits if wait is not None), default=None))
 

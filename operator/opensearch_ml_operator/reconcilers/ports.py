@@ -131,6 +131,9 @@ class MLCommons(Protocol):
     async def get_connector(self, connector_id: str) -> Hit | None:
         """Read a connector; None when the server says that there is none."""
 
+    async def update_connector(self, connector_id: str, body: Mapping[str, Any]) -> None:
+        """Change a connector in place. No key of its parameters or credentials goes away by that."""
+
     async def delete_connector(self, connector_id: str) -> None:
         """Ask for deletion; a missing one is no error, and success is no proof."""
 

@@ -15,7 +15,7 @@ from opensearch_ml_operator.reconcilers.conditions import Fact
 from support.kind_documents import PREDICT
 from support.memory_ports import Stage
 
-TOKEN = "k8smluidMLConnectoronecr2"
+MARK = "k8smluidMLConnectoronecr2 0123456789abcdef"
 CONNECTOR: Mapping[str, Any] = {
     "connectionRef": {"name": "main"},
     "description": "For search.",
@@ -43,8 +43,7 @@ def content(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 def connector_shown() -> dict[str, Any]:
     """Return the connector as GET shows it: no credential, `access` for `access_mode`, nulls filled in."""
-    snapshot = Stage().add("MLConnector", "one")
-    body = connector_body.create_body(content(), snapshot, revision=2, credential={"key": "hidden"})
+    body = connector_body.create_body(content(), MARK, credential={"key": "hidden"})
     shown = deepcopy(body)
     assert shown.pop("credential") == {"key": "hidden"}
     shown["access"] = shown.pop("access_mode")
@@ -73,13 +72,13 @@ def test_durations_are_sent_in_the_servers_units() -> None:
 
 
 def test_a_connector_without_credentials_gets_one_that_the_server_accepts() -> None:
-    body = connector_body.create_body(content(), Stage().add("MLConnector", "one"), revision=1, credential={})
+    body = connector_body.create_body(content(), MARK, credential={})
 
     assert body["credential"] == {"none": "none"}
 
 
 def test_what_the_server_shows_of_a_connector_is_no_drift() -> None:
-    assert connector_body.drifted(content(), connector_shown(), token=TOKEN) == ()
+    assert connector_body.drifted(content(), connector_shown(), mark=MARK) == ()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_what_the_server_shows_of_a_connector_is_no_drift() -> None:
     [
         pytest.param({"name": "x"}, "name", id="name"),
         pytest.param({"description": "For search."}, "description", id="marker-lost"),
-        pytest.param({"description": f"Else {TOKEN}"}, "description", id="description"),
+        pytest.param({"description": f"Else {MARK}"}, "description", id="description"),
         pytest.param({"version": "2"}, "version", id="version"),
         pytest.param({"protocol": "aws_sigv4"}, "protocol", id="protocol"),
         pytest.param({"parameters": {"model": "m"}}, "parameters", id="parameters-removed"),
@@ -97,7 +96,7 @@ def test_what_the_server_shows_of_a_connector_is_no_drift() -> None:
     ],
 )
 def test_each_change_of_a_connector_is_exactly_that_drift(changes: dict[str, Any], drift: str) -> None:
-    assert connector_body.drifted(content(), connector_shown() | changes, token=TOKEN) == (drift,)
+    assert connector_body.drifted(content(), connector_shown() | changes, mark=MARK) == (drift,)
 
 
 def test_an_url_that_must_not_be_called_gives_no_body() -> None:
