@@ -13,8 +13,8 @@ from .access import access_body
 from .conditions import Fact
 from .create import Role, describe, marker
 from .endpoint import fix_host, refuse_address
-from .shown import comparable, covers
 from .records import digest
+from .shown import comparable, covers
 from .stringify import stringify
 
 _FIXED = frozenset({"protocol", "access_mode", "backend_roles", "add_all_backend_roles"})

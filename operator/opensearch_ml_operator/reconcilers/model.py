@@ -29,7 +29,7 @@ from .model_target import Target, synced
 from .model_watch import Watches
 from .outcome import Outcome
 from .ports import Hit
-from .records import digest, parse_spec
+from .records import digest
 from .references import CONNECTOR
 from .session import Ports, Session
 
