@@ -21,7 +21,7 @@ from ..constants import NAME
 from ..errors import MLCode, MLError
 from ..reconcilers.ports import ConnectionSettings
 from .errors import classify, shorten
-from .login import Login, Outgoing
+from .login import Login
 from .opaque import current_opaque_id
 from .operations import HEALTH_CHECKS, SEARCHES, Operation
 from .pace import Pace
@@ -165,7 +165,7 @@ class Transport:
         if (opaque := current_opaque_id()) is not None:
             headers["X-Opaque-Id"] = opaque
         try:
-            login = await self._login.headers(Outgoing(method, str(httpx.URL(url)), content or b""))
+            login = await self._login.headers()
             async with (
                 asyncio.timeout(self._deadline),
                 self._client.stream(
