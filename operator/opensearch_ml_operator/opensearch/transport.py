@@ -199,6 +199,11 @@ def _http_client(settings: ConnectionSettings, tls: ssl.SSLContext) -> httpx.Asy
 def _tls(settings: ConnectionSettings) -> ssl.SSLContext:
     if not any(endpoint.startswith("https:") for endpoint in settings.endpoints):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading the public certificates takes a while
+    if not settings.verify:
+        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trusting.check_hostname = False
+        trusting.verify_mode = ssl.CERT_NONE
+        return trusting
     if settings.ca is None:
         return httpx.create_ssl_context(trust_env=False)
     # Bundles have comments in all languages. An empty text would mean "the system's certificates".

@@ -78,9 +78,7 @@ class ConnectorReconciler:
         status = session.status
         if snapshot.retain or (status.id is None and status.pending is None and not status.previous):
             return managed.retained(session)
-        connected = managed.connection_for_deletion(
-            self._ports, snapshot, references.connection_name(snapshot)
-        )
+        connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         waiting = await managed.held(session, "Delete them, or give them another connector.")
@@ -98,8 +96,8 @@ class ConnectorReconciler:
         if isinstance(spec, Fact):
             await session.record(spec)
             return Outcome()
-        key = references.connection_key(snapshot, spec.connection_ref.name)
-        connected = references.connection(self._ports, key)
+        key = references.connection_key(snapshot)
+        connected = references.connection(self._ports, key, snapshot.key)
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         resolved = true(ConditionType.REFERENCES_RESOLVED)
