@@ -38,12 +38,13 @@ from .kube.exports import KubeExports
 from .kube.ghosts import list_keys
 from .kube.leases import LeaderElection, Timing
 from .kube.login import connect
+from .kube.namespaces import list_labels
 from .kube.secrets import KubeSecretSource
 from .kube.status import KubeStatusStore
 from .kube.tokens import KubeTokenSource
 from .logs import Redactor
 from .metrics import Metrics
-from .models.kinds import KINDS
+from .models.kinds import KINDS, KindInfo, kinds
 from .models.snapshot import ObjectKey, Snapshot
 from .opensearch.pool import Pool
 from .reconcilers.connection import ConnectionReconciler
@@ -122,9 +123,12 @@ def build(
         monotonic=monotonic,
         holder=identity,
         quiet_period=settings.quiet_period_seconds,
+        cluster_wide=not settings.namespaces,
     )
+    connections = ConnectionReconciler(ports)
     reconcilers: dict[str, Reconciler] = {
-        "OpenSearchConnection": ConnectionReconciler(ports),
+        "OpenSearchConnection": connections,
+        "ClusterOpenSearchConnection": connections,
         "MLModelGroup": GroupReconciler(ports),
         "MLClusterSettings": SettingsReconciler(ports),
         "MLConnector": ConnectorReconciler(ports),
@@ -174,7 +178,7 @@ async def _crds_fit(settings: Settings, operator: Operator) -> None:
 
     An operator of single namespaces has no right to read CRDs: it only sees whether they are served.
     """
-    hashes = {kind.plural: schema_hash(kind.kind) for kind in KINDS}
+    hashes = {kind.plural: schema_hash(kind.kind) for kind in _watched(settings)}
     said: list[str] = []
     while True:
         try:
@@ -231,8 +235,9 @@ async def serve(
         controller,
         login=Login(
             prefer_kubeconfig=bool(environ.get("KUBECONFIG")),
-            watches=len(KINDS) * max(1, len(settings.namespaces)),
+            watches=1 + len(KINDS) * max(1, len(settings.namespaces)),
         ),
+        cluster_wide=not settings.namespaces,
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(controller.run())
@@ -267,8 +272,11 @@ async def _hear_of_all(settings: Settings, operator: Operator) -> None:
     The watches of the kinds begin in any order, and a reference to what has not been heard of yet looks
     broken: a restart would show that on every object, for a moment.
     """
+    if not settings.namespaces:
+        await _hear_of_labels(operator)
     store = KubeStatusStore(operator.kube, PLURALS)
-    unread = [(kind.kind, namespace) for kind in KINDS for namespace in settings.namespaces or ("",)]
+    places = settings.namespaces or ("",)
+    unread = [(kind.kind, namespace) for kind in _watched(settings) for namespace in places]
     while unread:
         kind, namespace = unread[0]
         try:
@@ -286,16 +294,37 @@ async def _hear_of_all(settings: Settings, operator: Operator) -> None:
         del unread[0]
 
 
+async def _hear_of_labels(operator: Operator) -> None:
+    """Read the labels of all namespaces; without the right to, connections can only let them in by name."""
+    while True:
+        try:
+            labels = await list_labels(operator.kube)
+        except KubernetesForbiddenError as error:
+            log.warning("Cannot list namespaces: %s", error)
+            return
+        except OperatorError as error:
+            log.warning("Cannot list namespaces: %s", error)
+            await asyncio.sleep(CRD_INTERVAL)
+            continue
+        for namespace, its in labels.items():
+            operator.controller.label(namespace, its)
+        return
+
+
 async def _drop_ghosts(settings: Settings, operator: Operator) -> None:
     """Ask now and then which objects exist: after a restart of the API server no watch tells what is gone."""
     while True:
         await asyncio.sleep(GHOST_INTERVAL)
-        for kind in KINDS:
+        for kind in _watched(settings):
             listing = partial(list_keys, operator.kube, kind.kind, kind.plural, settings.namespaces)
             try:
                 await operator.controller.drop_ghosts(kind.kind, listing)
             except OperatorError as error:
                 log.warning("Cannot list %s: %s", kind.plural, error)
+
+
+def _watched(settings: Settings) -> tuple[KindInfo, ...]:
+    return kinds(cluster_wide=not settings.namespaces)
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:

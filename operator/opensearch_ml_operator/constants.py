@@ -51,6 +51,7 @@ class Reason(StrEnum):
     # references
     CONNECTION_NOT_FOUND = "ConnectionNotFound"
     CONNECTION_NOT_READY = "ConnectionNotReady"
+    NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
     CONNECTOR_NOT_FOUND = "ConnectorNotFound"
     CONNECTOR_NOT_READY = "ConnectorNotReady"
     MODEL_GROUP_NOT_FOUND = "ModelGroupNotFound"

@@ -6,14 +6,14 @@ decided by the engine; no handler decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import kopf
 
 from .constants import GROUP, VERSION
 from .engine.finalizing import StoppingError
-from .models.kinds import KINDS, KindInfo
+from .models.kinds import KindInfo, kinds
 from .models.snapshot import Snapshot
 
 RETRY_DELAY = 10.0
@@ -29,20 +29,38 @@ class Listener(Protocol):
     async def finalize(self, snapshot: Snapshot) -> None:
         """Return when nothing of the object is left in OpenSearch."""
 
+    def label(self, namespace: str, labels: Mapping[str, str] | None) -> None:
+        """Take note of the labels of a namespace, None when it is gone."""
+
 
 def build_registry(
-    listener: Listener, *, login: Callable[..., Awaitable[kopf.AiohttpSession | None]]
+    listener: Listener,
+    *,
+    login: Callable[..., Awaitable[kopf.AiohttpSession | None]],
+    cluster_wide: bool = True,
 ) -> kopf.OperatorRegistry:
-    """Return kopf's registry with the handlers of all kinds; `login` opens the session for the API server."""
+    """Return kopf's registry with the handlers of all kinds; `login` opens the session for the API server.
+
+    Namespaces, and the kinds that are in none, are watched `cluster_wide` alone.
+    """
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     async def log_in(**kwargs: Any) -> kopf.AiohttpSession | None:
         return await login(**kwargs)
 
-    for kind in KINDS:
+    for kind in kinds(cluster_wide=cluster_wide):
         _register(registry, kind, listener)
+    if cluster_wide:
+        _register_labels(registry, listener)
     return registry
+
+
+def _register_labels(registry: kopf.OperatorRegistry, listener: Listener) -> None:
+    @kopf.on.event("", "v1", "namespaces", registry=registry, id="label")
+    async def label(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name for it
+        metadata = body["metadata"]
+        listener.label(metadata["name"], None if type == "DELETED" else dict(metadata.get("labels") or {}))
 
 
 def _register(registry: kopf.OperatorRegistry, kind: KindInfo, listener: Listener) -> None:

@@ -34,6 +34,7 @@ from .opensearch.operations import Operation
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _RUN_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _REQUEST_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_CONNECTIONS: Final = frozenset({"OpenSearchConnection", "ClusterOpenSearchConnection"})
 _LAG_BUCKETS: Final = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5)
 
 GateLoad: TypeAlias = tuple[ObjectKey, str, int]
@@ -179,7 +180,7 @@ class _Fleet(Collector):
             info.add_metric((key.kind, key.namespace, key.name, external_id, status, reason), 1)
             counts[key.kind, key.namespace, status, reason] += 1
             unresolved[key.kind, key.namespace] += _waits_for_create(snapshot)
-            if key.kind == "OpenSearchConnection":
+            if key.kind in _CONNECTIONS:
                 reachable = condition(snapshot, ConditionType.REACHABLE).get("status") == "True"
                 up.add_metric((key.namespace, key.name), float(reachable))
         resources = _gauge(

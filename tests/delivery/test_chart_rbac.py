@@ -8,9 +8,10 @@ import pytest
 
 from delivery.chart import MATRIX, NAME, NAMESPACE, WATCHED, Chart, Manifest, Values, of_kind
 from opensearch_ml_operator.constants import GROUP
-from opensearch_ml_operator.models.kinds import KINDS
+from opensearch_ml_operator.models.kinds import KINDS, kinds
 
 PLURALS = ["opensearchconnections", "mlmodelgroups", "mlconnectors", "remotemodels", "mlclustersettings"]
+CLUSTER = ["clusteropensearchconnections"]
 IN_EACH_NAMESPACE = [
     {"apiGroups": [GROUP], "resources": PLURALS, "verbs": ["get", "list", "watch", "patch"]},
     {"apiGroups": [GROUP], "resources": [f"{plural}/status" for plural in PLURALS], "verbs": ["patch"]},
@@ -18,10 +19,15 @@ IN_EACH_NAMESPACE = [
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch", "delete"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
 ]
+OUTSIDE = [
+    {"apiGroups": [GROUP], "resources": CLUSTER, "verbs": ["get", "list", "watch", "patch"]},
+    {"apiGroups": [GROUP], "resources": [f"{plural}/status" for plural in CLUSTER], "verbs": ["patch"]},
+    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]},
+]
 OWN_CRDS = {
     "apiGroups": ["apiextensions.k8s.io"],
     "resources": ["customresourcedefinitions"],
-    "resourceNames": [f"{plural}.{GROUP}" for plural in PLURALS],
+    "resourceNames": [f"{plural}.{GROUP}" for plural in (*PLURALS, *CLUSTER)],
     "verbs": ["get"],
 }
 LEASE = [
@@ -65,15 +71,16 @@ def bindings(manifests: list[Manifest], kind: str) -> set[tuple[str, str, str, s
 
 
 def test_the_chart_knows_every_kind() -> None:
-    assert sorted(PLURALS) == sorted(info.plural for info in KINDS)
+    assert {*PLURALS} == {info.plural for info in kinds(cluster_wide=False)}
+    assert {*PLURALS, *CLUSTER} == {info.plural for info in KINDS}
 
 
 def test_cluster_wide_rights(chart: Chart) -> None:
     manifests = chart.render({})
     assert rules(manifests, "ClusterRole") == {
-        ("", NAME): [*IN_EACH_NAMESPACE, OWN_CRDS],
+        ("", NAME): [*IN_EACH_NAMESPACE, *OUTSIDE, OWN_CRDS],
         ("", f"{NAME}-view"): [
-            {"apiGroups": [GROUP], "resources": PLURALS, "verbs": ["get", "list", "watch"]}
+            {"apiGroups": [GROUP], "resources": [*PLURALS, *CLUSTER], "verbs": ["get", "list", "watch"]}
         ],
         ("", f"{NAME}-edit"): [
             {

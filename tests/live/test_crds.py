@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +48,20 @@ class Api:
 
     client: httpx.Client
     namespace: str
+    outside: list[str] = field(default_factory=list)
+    """Objects that do not go with the namespace."""
 
     def path(self, kind: str, name: str = "") -> str:
-        return f"/apis/{API_VERSION}/namespaces/{self.namespace}/{by_kind(kind).plural}/{name}".rstrip("/")
+        info = by_kind(kind)
+        where = f"/namespaces/{self.namespace}" if info.scope == "Namespaced" else ""
+        return f"/apis/{API_VERSION}{where}/{info.plural}/{name}".rstrip("/")
 
     def create(self, kind: str, spec: Mapping[str, Any], name: str = "") -> dict[str, Any]:
         """Store an object; its name is made up when none is given."""
         body = self._body(kind, spec, name or f"a-{uuid.uuid4().hex}")
         stored: dict[str, Any] = self.client.post(self.path(kind), json=body).raise_for_status().json()
+        if by_kind(kind).scope == "Cluster":
+            self.outside.append(self.path(kind, body["metadata"]["name"]))
         return stored
 
     def try_create(self, kind: str, spec: Mapping[str, Any]) -> httpx.Response:
@@ -113,8 +119,11 @@ def api(client: httpx.Client, installed: None) -> Iterator[Api]:  # noqa: ARG001
     namespace = f"crds-{uuid.uuid4().hex[:8]}"
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
     client.post("/api/v1/namespaces", json=body).raise_for_status()
-    yield Api(client, namespace)
+    api = Api(client, namespace)
+    yield api
     client.delete(f"/api/v1/namespaces/{namespace}").raise_for_status()
+    for path in api.outside:
+        client.delete(path).raise_for_status()
 
 
 def causes(answer: httpx.Response) -> list[str]:
@@ -196,20 +205,22 @@ MANAGED: dict[str, Any] = {
     "id": "aBcDeFgHiJkLmNoPqRsT",
     "pending": Pending(role="Model", revision=1, attempt=1, hash="0a", holder="pod-1", started_at=TIME),
 }
+CONNECTION = OpenSearchConnectionStatus(
+    observed_generation=1,
+    conditions=[READY],
+    last_handled_reconcile_at="now",
+    last_sync_time=TIME,
+    version="3.6.0",
+    distribution="opensearch",
+    cluster_name="search",
+    cluster_uuid="u",
+    endpoint="https://opensearch.example:9200",
+    capabilities=["AutoDeploy"],
+    used_by=ConnectionUsers(connectors=1, models=2, groups=3),
+)
 STATUSES: dict[str, StatusBase] = {
-    "OpenSearchConnection": OpenSearchConnectionStatus(
-        observed_generation=1,
-        conditions=[READY],
-        last_handled_reconcile_at="now",
-        last_sync_time=TIME,
-        version="3.6.0",
-        distribution="opensearch",
-        cluster_name="search",
-        cluster_uuid="u",
-        endpoint="https://opensearch.example:9200",
-        capabilities=["AutoDeploy"],
-        used_by=ConnectionUsers(connectors=1, models=2, groups=3),
-    ),
+    "OpenSearchConnection": CONNECTION,
+    "ClusterOpenSearchConnection": CONNECTION,
     "MLModelGroup": MLModelGroupStatus(**MANAGED, spec_hash="0a"),
     "MLConnector": MLConnectorStatus(
         **MANAGED,
@@ -222,6 +233,7 @@ STATUSES: dict[str, StatusBase] = {
     "RemoteModel": RemoteModelStatus(
         **MANAGED,
         connection="main",
+        connection_kind="ClusterOpenSearchConnection",
         connector_id="c",
         model_group_id="g",
         owned_group_id="g",
@@ -298,9 +310,8 @@ def test_a_wrong_status_is_refused(api: Api) -> None:
 def test_kubectl_shows_an_object_with_a_long_name_in_one_line(
     api: Api, control_plane: ControlPlane, info: KindInfo
 ) -> None:
-    changes = (
-        {} if info.kind in {"OpenSearchConnection", "RemoteModel"} else {"connectionRef": {"name": "c" * 20}}
-    )
+    direct = "connection_ref" in info.spec.model_fields and info.kind != "RemoteModel"
+    changes = {"connectionRef": {"name": "c" * 20}} if direct else {}
     name = "n" * 40
     current = api.create(info.kind, spec_of(info.kind, changes), name)
     api.write_status(current, STATUSES[info.kind]).raise_for_status()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from opensearch_ml_operator.models.kinds import KINDS
+from opensearch_ml_operator.models.kinds import kinds
 from stack import versions
 from stack.local import Stack
 from stack.operator_process import NAME, OperatorProcess, RenderedChart, render_chart, start_operator
@@ -21,7 +21,7 @@ OPERATORS = "rights-operator"
 WHOLE = "rights-whole"
 LEASE_VERBS = ("create", "get", "patch")
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
-PLURALS = [kind.plural for kind in KINDS]
+PLURALS = [kind.plural for kind in kinds(cluster_wide=False)]
 Right = tuple[str, str]  # verb, resource
 EXPORTING: list[Right] = [(verb, "configmaps") for verb in ("create", "patch", "delete")]
 RIGHTS: list[Right] = [

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from support import connection_documents
+from . import cluster_connection_documents as cluster_connection
+from . import connection_documents
 
 ABSENT: Final = object()
 PREDICT: Final = {"type": "predict", "method": "POST", "url": "https://models.example/v1/embeddings"}
 MINIMAL: Final[Mapping[str, Mapping[str, Any]]] = {
     "OpenSearchConnection": {"endpoints": ["https://opensearch.example:9200"]},
+    "ClusterOpenSearchConnection": {"endpoints": ["https://opensearch.example:9200"]},
     "MLModelGroup": {"connectionRef": {"name": "main"}},
     "MLConnector": {"connectionRef": {"name": "main"}, "actions": [PREDICT]},
     "RemoteModel": {"connectorRef": {"name": "embeddings"}},
@@ -67,6 +69,12 @@ def _managed(kind: str) -> Iterator[RuleCase]:
     )
 
 
+def _connection(kind: str) -> Iterator[RuleCase]:
+    yield _durations(kind, "healthInterval", "between 5s and 1h", ("5s", "1h"), ("4s", "61m"))
+    yield _durations(kind, "timeout.connect", "between 100ms and 1m", ("0.1s", "60s"), ("99ms", "2m"))
+    yield _durations(kind, "timeout.read", "between 1s and 5m", ("1000ms", "5m"), ("0s", "301s"))
+
+
 def _access(kind: str) -> Iterator[RuleCase]:
     yield RuleCase(
         kind,
@@ -97,12 +105,10 @@ def _access(kind: str) -> Iterator[RuleCase]:
 
 
 RULES: Final[tuple[RuleCase, ...]] = (
-    _durations("OpenSearchConnection", "healthInterval", "between 5s and 1h", ("5s", "1h"), ("4s", "61m")),
-    _durations(
-        "OpenSearchConnection", "timeout.connect", "between 100ms and 1m", ("0.1s", "60s"), ("99ms", "2m")
-    ),
-    _durations("OpenSearchConnection", "timeout.read", "between 1s and 5m", ("1000ms", "5m"), ("0s", "301s")),
+    *_connection("OpenSearchConnection"),
     *(RuleCase("OpenSearchConnection", *case) for case in connection_documents.RULES),
+    *_connection("ClusterOpenSearchConnection"),
+    *(RuleCase(cluster_connection.KIND, *case) for case in cluster_connection.RULES),
     *_managed("MLModelGroup"),
     *_access("MLModelGroup"),
     *_managed("MLConnector"),
@@ -255,6 +261,11 @@ ACCEPTED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
         "OpenSearchConnection",
         {"timeout": {}, "limits": {"maxInFlight": 64, "maxRegisters": 8, "maxDeploys": 1}},
     ),
+    *((cluster_connection.KIND, changes) for changes in cluster_connection.ACCEPTED),
+    *(
+        (kind, {"connectionRef": {"kind": "ClusterOpenSearchConnection", "name": "shared"}})
+        for kind in ("MLModelGroup", "MLConnector", "RemoteModel", "MLClusterSettings")
+    ),
     ("MLModelGroup", {"name": "n" * 256, "description": "", "deletionPolicy": "Retain"}),
     ("MLModelGroup", {"name": "é" * 256}),
     (
@@ -308,6 +319,8 @@ REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("OpenSearchConnection", {"healthInterval": 30}),
     ("OpenSearchConnection", {"healthInterval": "-30s"}),
     ("OpenSearchConnection", {"healthInterval": "٣0s"}),
+    *((cluster_connection.KIND, changes) for changes in cluster_connection.REFUSED),
+    ("MLConnector", {"connectionRef": {"kind": "Secret", "name": "main"}}),
     ("MLModelGroup", {"connectionRef": ABSENT}),
     ("MLModelGroup", {"connectionRef": {"name": ""}}),
     ("MLModelGroup", {"connectionRef": {"name": "main", "kind": "Cluster"}}),

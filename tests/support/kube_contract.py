@@ -20,7 +20,7 @@ from opensearch_ml_operator.kube import ghosts
 from opensearch_ml_operator.kube.client import MERGE_PATCH, KubeClient
 from opensearch_ml_operator.kube.ghosts import list_keys
 from opensearch_ml_operator.kube.status import KubeStatusStore
-from opensearch_ml_operator.kube.targets import EVENTS, Resource, Target, ours
+from opensearch_ml_operator.kube.targets import EVENTS, METADATA_LIST, Resource, Target, ours
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 
 JSON_PATCH = "application/json-patch+json"
@@ -210,7 +210,7 @@ class KubeContract:
         assert {uid for _, uid in found} == made
         everywhere = await list_keys(models.client, "RemoteModel", "remotemodels")
         assert everywhere >= found
-        page = await models.client.request("GET", models.target(None), accept=ghosts._METADATA_ONLY)  # noqa: SLF001
+        page = await models.client.request("GET", models.target(None), accept=METADATA_LIST)
         assert page["kind"] == "PartialObjectMetadataList"
         assert not any("spec" in item or "status" in item for item in page["items"])
 

@@ -12,18 +12,20 @@ from typing import Any
 import httpx
 
 from opensearch_ml_operator.constants import API_VERSION
-from opensearch_ml_operator.models.kinds import KINDS
+from opensearch_ml_operator.models.kinds import KINDS, kinds
 from stack.controlplane import ControlPlane
 from support.live_waiting import until
 
 Document = dict[str, Any]
 
+CLUSTER = "ClusterOpenSearchConnection"
 PATHS = {kind.kind: f"/apis/{API_VERSION}|{kind.plural}" for kind in KINDS} | {
     "Secret": "/api/v1|secrets",
     "ConfigMap": "/api/v1|configmaps",
     "Event": "/api/v1|events",
 }
-OURS = tuple(kind.kind for kind in KINDS)
+OURS = tuple(kind.kind for kind in kinds(cluster_wide=False))
+"""Our kinds that are in a namespace."""
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 APPLY_PATCH = {"Content-Type": "application/apply-patch+yaml"}
 
@@ -39,7 +41,8 @@ class Kube:
     def path(self, kind: str, name: str = "") -> str:
         """Return the address of an object, or of all of a kind."""
         group, plural = PATHS[kind].split("|")
-        return f"{group}/namespaces/{self.namespace}/{plural}/{name}".rstrip("/")
+        where = "" if kind == CLUSTER else f"/namespaces/{self.namespace}"
+        return f"{group}{where}/{plural}/{name}".rstrip("/")
 
     def apply(self, *documents: Document) -> None:
         """Apply server-side, one after the other."""

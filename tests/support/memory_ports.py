@@ -135,15 +135,24 @@ class RecordedEvents:
 class MemoryCatalog:
     """What is in the store, and the links that a test makes."""
 
-    def __init__(self, store: MemoryStore, links: Mapping[ObjectKey, tuple[ObjectKey, ...]]) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        links: Mapping[ObjectKey, tuple[ObjectKey, ...]],
+        labels: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self._store = store
         self._links = links
+        self._labels = labels or {}
 
     def get(self, key: ObjectKey) -> Snapshot | None:
         return self._store.objects.get(key)
 
     def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
         return self._links.get(key, ())
+
+    def labels(self, namespace: str) -> Mapping[str, str] | None:
+        return self._labels.get(namespace)
 
 
 class MemoryPool:
@@ -194,6 +203,8 @@ class Stage:
     pool: MemoryPool = field(default_factory=MemoryPool)
     links: dict[ObjectKey, tuple[ObjectKey, ...]] = field(default_factory=dict)
     """Who refers to whom."""
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Of the namespaces that are known."""
     quiet_period: float = 120.0
 
     def ports(self, holder: str = "pod-1") -> Ports:
@@ -205,7 +216,7 @@ class Stage:
             tokens=self.tokens,
             events=self.events,
             pool=self.pool,
-            catalog=MemoryCatalog(self.store, self.links),
+            catalog=MemoryCatalog(self.store, self.links, self.labels),
             wake=self.pool.woken.append,
             mask=lambda text: text.replace(SECRET, "***"),
             now=self.clock.now,

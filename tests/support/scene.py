@@ -21,6 +21,7 @@ Body = dict[str, Any]
 
 SPEED = 10.0
 """How many seconds of the operator go into one of the test."""
+CLUSTER_CONNECTIONS = "clusteropensearchconnections"
 CONNECTIONS, GROUPS, CONNECTORS, MODELS = (
     "opensearchconnections",
     "mlmodelgroups",
@@ -103,7 +104,7 @@ class Scene:
         for plural in PLURALS:
             for body in self.kube.objects(plural):
                 metadata = body["metadata"]
-                self.kube.delete(plural, metadata["name"], metadata["namespace"])
+                self.kube.delete(plural, metadata["name"], metadata.get("namespace", ""))
 
     def look_again(self, plural: str, name: str) -> None:
         """Ask for a reconcile, as a person does."""

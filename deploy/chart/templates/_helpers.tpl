@@ -44,7 +44,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end -}}
 
-{{/* Our kinds by the name that RBAC knows. */}}
+{{/* Our kinds by the name that RBAC knows: those in a namespace, and those of the whole cluster. */}}
+{{- define "operator.clusterResources" -}}
+- clusteropensearchconnections
+{{- end -}}
+
 {{- define "operator.resources" -}}
 - opensearchconnections
 - mlmodelgroups

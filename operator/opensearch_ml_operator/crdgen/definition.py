@@ -37,7 +37,7 @@ def schema_hash(kind: str) -> str:
 def _spec(info: KindInfo) -> dict[str, Any]:
     return {
         "group": GROUP,
-        "scope": "Namespaced",
+        "scope": info.scope,
         "names": {
             "kind": info.kind,
             "listKind": f"{info.kind}List",

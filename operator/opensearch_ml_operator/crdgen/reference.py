@@ -13,7 +13,7 @@ from .definition import definition
 _INTRODUCTION: Final = f"""\
 # Kinds
 
-All kinds belong to `{API_VERSION}`, are namespaced, and are listed together by
+All kinds belong to `{API_VERSION}`, and are listed together by
 `kubectl get {CATEGORY}`. `kubectl explain KIND.spec` shows the same text as this page.
 
 <!-- Generated from the models by `make crds`; changes made here are lost. -->
@@ -35,7 +35,7 @@ def _kind(info: KindInfo) -> str:
         "",
         info.description,
         "",
-        f"* Short name: `{info.short_name}`; plural: `{info.plural}`.",
+        f"* Short name: `{info.short_name}`; plural: `{info.plural}`; scope: {info.scope}.",
         f"* Columns: {columns}.",
     ]
     if info.selectable_fields:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,6 +31,7 @@ class Cache:
 
     def __init__(self) -> None:
         self._snapshots: dict[str, dict[ObjectKey, Snapshot]] = {}
+        self._labels: dict[str, Mapping[str, str]] = {}
 
     def get(self, key: ObjectKey) -> Snapshot | None:
         """Return the newest snapshot, or None when the object is unknown."""
@@ -60,6 +61,20 @@ class Cache:
         if snapshot is None or snapshot.uid != uid:
             return None
         return known.pop(key)
+
+    def labels(self, namespace: str) -> Mapping[str, str] | None:
+        """Return the labels of a namespace, or None when they are not known."""
+        return self._labels.get(namespace)
+
+    def label(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Keep the labels of a namespace, None for one that is gone; say whether they are news."""
+        if labels == self.labels(namespace):
+            return False
+        if labels is None:
+            del self._labels[namespace]
+        else:
+            self._labels[namespace] = labels
+        return True
 
     def identities(self, kind: str) -> tuple[Identity, ...]:
         """Return key and uid of every known object of the kind, to be given to `ghosts` after a listing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..models.snapshot import ObjectKey, Snapshot
@@ -23,3 +24,7 @@ class KnownObjects:
     def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
         """Return the objects whose spec refers to this one."""
         return self.links.dependents(key)
+
+    def labels(self, namespace: str) -> Mapping[str, str] | None:
+        """Return the labels of a namespace, or None when they are not known."""
+        return self.cache.labels(namespace)

@@ -11,7 +11,7 @@ from ..models.snapshot import ObjectKey, Snapshot
 from ..reconcilers.outcome import Reconciler
 from .cache import Cache, Change, Identity
 from .finalizing import Finalizations
-from .links import Links, references_of
+from .links import Links, namespace_key, references_of
 from .outage import OutageGate
 from .queue import KeyedQueue, Priority
 from .summary import summary_of
@@ -83,6 +83,11 @@ class Controller:
                 self._queue.add(snapshot.key, _priority_when_listed(known))
         elif change is not None and _wants_run(change):
             self._queue.add(snapshot.key)
+
+    def label(self, namespace: str, labels: Mapping[str, str] | None) -> None:
+        """Take the labels of a namespace, None when it is gone, and wake whom they let in or shut out."""
+        if self._cache.label(namespace, labels):
+            self._wake_all(self._links.dependents(namespace_key(namespace)))
 
     def written(self, snapshot: Snapshot) -> None:
         """Take the API server's answer to a write or a read, so that the next run decides by it.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models.snapshot import ObjectKey, Snapshot
-from ..reconcilers.references import CONNECTION, CONNECTOR, GROUP
+from ..reconcilers.references import CLUSTER_CONNECTION, CONNECTION, CONNECTOR, GROUP
 
 
 class Links:
@@ -44,7 +44,10 @@ class Links:
 
 
 def references_of(snapshot: Snapshot) -> tuple[ObjectKey, ...]:
-    """Return what the spec refers to, all in its own namespace; never raises, whatever the spec holds."""
+    """Return what the spec refers to; never raises, whatever the spec holds.
+
+    Whether a connection of the whole cluster may be used depends on the object's own namespace too.
+    """
     match snapshot.key.kind:
         case "RemoteModel":
             fields = {"connectorRef": CONNECTOR, "modelGroupRef": GROUP, "connectionRef": CONNECTION}
@@ -52,11 +55,25 @@ def references_of(snapshot: Snapshot) -> tuple[ObjectKey, ...]:
             fields = {"connectionRef": CONNECTION}
         case _:
             return ()
-    return tuple(
-        ObjectKey(kind, snapshot.key.namespace, name)
+    namespace = snapshot.key.namespace
+    found = [
+        ObjectKey(kind, namespace, name)
         for field, kind in fields.items()
         if (name := _name(snapshot.spec.get(field), kind)) is not None
-    )
+    ]
+    if (name := _cluster_connection(snapshot.spec.get("connectionRef"))) is not None:
+        found += [ObjectKey(CLUSTER_CONNECTION, "", name), namespace_key(namespace)]
+    return tuple(found)
+
+
+def namespace_key(name: str) -> ObjectKey:
+    """Return the key by which objects refer to their namespace."""
+    return ObjectKey("Namespace", "", name)
+
+
+def _cluster_connection(reference: Any) -> str | None:
+    explicit = isinstance(reference, Mapping) and "kind" in reference
+    return _name(reference, CLUSTER_CONNECTION) if explicit else None
 
 
 def _name(reference: Any, kind: str) -> str | None:

@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from ..models.snapshot import ObjectKey
 from .client import KubeClient
-from .targets import Target, ours
+from .targets import METADATA_LIST, Target, ours
 
 _PAGE: Final = 500
-_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 async def list_keys(
@@ -31,7 +30,7 @@ async def list_keys(
         query = {"limit": str(_PAGE)}
         while True:
             target = Target(ours(plural), namespace)
-            page = await client.request("GET", target, accept=_METADATA_ONLY, query=query)
+            page = await client.request("GET", target, accept=METADATA_LIST, query=query)
             found.update(_identity(kind, item["metadata"]) for item in page["items"])
             following = page["metadata"].get("continue")
             if not following:

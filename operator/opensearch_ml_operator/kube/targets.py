@@ -23,8 +23,11 @@ class Resource:
     plural: str
 
 
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Accept header of a listing without spec and status."""
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
 EVENTS: Final = Resource("", "v1", "events")
+NAMESPACES: Final = Resource("", "v1", "namespaces")
 SECRETS: Final = Resource("", "v1", "secrets")
 SERVICE_ACCOUNTS: Final = Resource("", "v1", "serviceaccounts")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")

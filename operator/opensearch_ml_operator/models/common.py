@@ -74,10 +74,10 @@ class Model(BaseModel):
 class ConnectionRef(Model):
     """The connection through which the object is managed."""
 
-    kind: Literal["OpenSearchConnection"] = "OpenSearchConnection"
-    """Kind of the connection."""
+    kind: Literal["OpenSearchConnection", "ClusterOpenSearchConnection"] = "OpenSearchConnection"
+    """Kind of the connection: one of the same namespace, or one of the whole cluster."""
     name: ObjectName
-    """Name of the connection, in the same namespace."""
+    """Name of the connection."""
 
 
 class LocalRef(Model):

@@ -88,6 +88,11 @@ class TLS(Model):
     server_name: Annotated[str, Field(min_length=1, max_length=253)] | None = None
     """Name expected in the certificate, when it is not the host of the endpoint."""
 
+    @property
+    def verifies(self) -> bool:
+        """Whether the certificate is verified at all."""
+        return True
+
 
 class Timeout(Model):
     """How long the operator waits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from .cluster_connection import ClusterOpenSearchConnectionSpec
 from .common import Model, StatusBase
 from .connection import OpenSearchConnectionSpec, OpenSearchConnectionStatus
 from .connector import MLConnectorSpec, MLConnectorStatus
@@ -27,7 +28,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class KindInfo:
-    """One kind of the API; all are namespaced."""
+    """One kind of the API."""
 
     kind: str
     plural: str
@@ -38,6 +39,7 @@ class KindInfo:
     columns: tuple[Column, ...]
     selectable_fields: tuple[str, ...] = ()
     """JSON paths that `kubectl get --field-selector` knows; strings only, at most eight."""
+    scope: Literal["Namespaced", "Cluster"] = "Namespaced"
 
     @property
     def singular(self) -> str:
@@ -58,6 +60,14 @@ _WIDE = (
     Column("LAST-SYNC", ".status.lastSyncTime", "date", wide=True),
     Column("MESSAGE", _ready("message"), wide=True),
 )
+_CONNECTION_COLUMNS = (
+    _READY,
+    _STATUS,
+    Column("ENDPOINT", ".status.endpoint", wide=True),
+    Column("VERSION", ".status.version"),
+    _AGE,
+    *_WIDE,
+)
 
 KINDS: Final[tuple[KindInfo, ...]] = (
     KindInfo(
@@ -68,14 +78,18 @@ KINDS: Final[tuple[KindInfo, ...]] = (
         " cluster answers, and what it can do.",
         spec=OpenSearchConnectionSpec,
         status=OpenSearchConnectionStatus,
-        columns=(
-            _READY,
-            _STATUS,
-            Column("ENDPOINT", ".status.endpoint", wide=True),
-            Column("VERSION", ".status.version"),
-            _AGE,
-            *_WIDE,
-        ),
+        columns=_CONNECTION_COLUMNS,
+    ),
+    KindInfo(
+        kind="ClusterOpenSearchConnection",
+        plural="clusteropensearchconnections",
+        short_name="cosconn",
+        description="How the namespaces that it allows reach one OpenSearch cluster, with an identity that"
+        " stays with the platform team.",
+        spec=ClusterOpenSearchConnectionSpec,
+        status=OpenSearchConnectionStatus,
+        columns=_CONNECTION_COLUMNS,
+        scope="Cluster",
     ),
     KindInfo(
         kind="MLModelGroup",
@@ -136,6 +150,11 @@ KINDS: Final[tuple[KindInfo, ...]] = (
 )
 
 _BY_NAME: Final = {info.kind: info for info in KINDS}
+
+
+def kinds(*, cluster_wide: bool) -> tuple[KindInfo, ...]:
+    """Return the kinds that an operator can watch: one of single namespaces sees only what is in them."""
+    return tuple(info for info in KINDS if cluster_wide or info.scope == "Namespaced")
 
 
 def by_kind(kind: str) -> KindInfo:

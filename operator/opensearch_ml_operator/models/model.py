@@ -151,6 +151,8 @@ class RemoteModelStatus(ManagedStatus):
 
     connection: ShortText | None = None
     """Name of the connection through which it was registered, which its deletion will need."""
+    connection_kind: ShortText | None = None
+    """Kind of that connection, when it is not an OpenSearchConnection."""
     connector_id: Annotated[RemoteID | None, Field(alias="connectorID")] = None
     """Id of the connector that the model calls."""
     model_group_id: Annotated[RemoteID | None, Field(alias="modelGroupID")] = None

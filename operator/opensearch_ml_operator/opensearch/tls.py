@@ -36,7 +36,10 @@ def context_for(settings: ConnectionSettings, public: Callable[[], ssl.SSLContex
     """Return the context for these settings, `public` for one without a CA; raises UnusableTLSError."""
     if not any(endpoint.startswith("https:") for endpoint in settings.endpoints):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading the public certificates takes a while
-    context = public() if settings.ca is None else _trusting(settings.ca)
+    if not settings.verify:
+        context = _trusting_everyone()
+    else:
+        context = public() if settings.ca is None else _trusting(settings.ca)
     if settings.certificate is not None:
         _show(context, settings.certificate)
     return context
@@ -54,6 +57,13 @@ def _trusting(ca: bytes) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=ca.decode("ascii", "ignore").strip() or "no certificate")
     except (ssl.SSLError, ValueError):
         raise UnusableTLSError(MLCode.TLS_FAILED, "the CA given holds no certificate in PEM form") from None
+
+
+def _trusting_everyone() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _show(context: ssl.SSLContext, certificate: ClientCertificate) -> None:

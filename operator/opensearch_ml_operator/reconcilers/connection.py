@@ -1,4 +1,4 @@
-"""OpenSearchConnection: read the identity, ask the cluster who it is, publish the answer.
+"""Both kinds of connections: read the identity, ask the cluster who it is, publish the answer.
 
 Nothing remote is managed here. The finalizer only keeps the way to OpenSearch open until the last resource
 that needs it for its own deletion has gone.
@@ -6,11 +6,15 @@ that needs it for its own deletion has gone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from ..constants import ACCEPT_CLUSTER_ANNOTATION, ConditionType, Reason
 from ..errors import MLCode, MLError
-from ..models.common import seconds
+from ..models.cluster_connection import ClusterOpenSearchConnectionSpec, NamespacedRef
+from ..models.common import Model, seconds
 from ..models.connection import ConnectionUsers, OpenSearchConnectionSpec, OpenSearchConnectionStatus
 from ..models.snapshot import ObjectKey, Snapshot
 from . import connection_identity, managed, references
@@ -20,6 +24,10 @@ from .ports import ConnectionSettings, MLCommons, ServerInfo
 from .records import parse_spec
 from .session import Ports, Session
 
+_SPECS: Final[Mapping[str, type[OpenSearchConnectionSpec]]] = {
+    references.CONNECTION: OpenSearchConnectionSpec,
+    references.CLUSTER_CONNECTION: ClusterOpenSearchConnectionSpec,
+}
 _OLDEST = (2, 11)
 _AWAY_INTERVAL = 5.0
 """Seconds between looks at a cluster that does not answer; refused logins are not repeated that fast."""
@@ -59,11 +67,11 @@ class ConnectionReconciler:
 
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Wait until nobody needs the connection; until then it goes on working."""
-        if not self._ports.catalog.dependents(snapshot.key):
+        if not references.users(self._ports, snapshot.key):
             # A process that has just started may not have heard of them yet, and they cannot go without us.
             for kind in (references.CONNECTOR, references.MODEL, references.GROUP, references.SETTINGS):
                 await self._ports.store.read_all(kind, snapshot.key.namespace)
-        if not self._ports.catalog.dependents(snapshot.key):
+        if not references.users(self._ports, snapshot.key):
             await self._ports.pool.drop(snapshot.key)
             return Outcome(finalized=True)
         live = await managed.live(self._ports, snapshot)
@@ -74,10 +82,12 @@ class ConnectionReconciler:
 
     async def _check(self, session: Session[OpenSearchConnectionStatus], *, deleting: bool) -> Outcome:
         key = session.snapshot.key
-        spec = parse_spec(OpenSearchConnectionSpec, session.snapshot.spec)
+        spec = parse_spec(_SPECS[key.kind], session.snapshot.spec)
         if isinstance(spec, Fact):
             await session.record(spec)
             return Outcome()
+        if spec.tls is not None and not spec.tls.verifies:
+            self._warn(session)
         before = self._offers(key)
         checked = await self._look(session.snapshot, spec, deleting=deleting)
         self._ports.pool.report(
@@ -126,11 +136,11 @@ class ConnectionReconciler:
 
     def _all_users(self, key: ObjectKey) -> set[ObjectKey]:
         """Return everyone who needs the connection; a model may need it through its connector alone."""
-        direct = self._ports.catalog.dependents(key)
+        direct = references.users(self._ports, key)
         return {*direct, *(model for user in direct for model in self._ports.catalog.dependents(user))}
 
     async def _look(self, snapshot: Snapshot, spec: OpenSearchConnectionSpec, *, deleting: bool) -> _Checked:
-        settings = await connection_identity.resolve(self._ports, spec, lambda _: snapshot.key.namespace)
+        settings = await connection_identity.resolve(self._ports, spec, partial(_namespace_of, snapshot.key))
         try:
             client = await self._client(snapshot, settings, deleting=deleting)
             if isinstance(client, Fact):
@@ -180,10 +190,23 @@ class ConnectionReconciler:
             groups=kinds.count(references.GROUP),
         )
 
+    def _warn(self, session: Session[OpenSearchConnectionStatus]) -> None:
+        """Say it once for each version of the spec, not at every look."""
+        if session.status.observed_generation != session.snapshot.generation:
+            words = "The cluster's certificate is not verified: whoever is on the way can read the password."
+            session.event("InsecureTLS", words, warning=True)
+
     def _held(self, snapshot: Snapshot) -> Fact:
-        users = self._ports.catalog.dependents(snapshot.key)
-        words = f"Still needed by {references.names(users)}; it goes when they are gone."
+        users = references.users(self._ports, snapshot.key)
+        words = (
+            f"Still needed by {references.names(users, snapshot.key.namespace)}; it goes when they are gone."
+        )
         return false(ConditionType.DELETABLE, Reason.USED_BY_MODELS, words)
+
+
+def _namespace_of(connection: ObjectKey, ref: Model) -> str:
+    """Return where a reference of the spec leads: a connection without a namespace names one each time."""
+    return ref.namespace if isinstance(ref, NamespacedRef) else connection.namespace
 
 
 def _changed(snapshot: Snapshot, info: ServerInfo) -> bool:

@@ -41,6 +41,7 @@ async def resolve(
         max_in_flight=spec.limits.max_in_flight,
         max_registers=spec.limits.max_registers,
         max_deploys=spec.limits.max_deploys,
+        verify=spec.tls is None or spec.tls.verifies,
     )
     identified = await _Reader(ports, namespace_of).identified(settings, spec.auth or Auth())
     if isinstance(identified, Fact):

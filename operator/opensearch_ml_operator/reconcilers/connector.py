@@ -65,9 +65,7 @@ class ConnectorReconciler:
         status = session.status
         if snapshot.retain or (status.id is None and status.pending is None and not status.previous):
             return managed.retained(session)
-        connected = managed.connection_for_deletion(
-            self._ports, snapshot, references.connection_name(snapshot)
-        )
+        connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         waiting = await managed.held(session, "Delete them, or give them another connector.")

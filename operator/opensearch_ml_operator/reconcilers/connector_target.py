@@ -54,8 +54,8 @@ async def resolve(session: Session[MLConnectorStatus]) -> Wanted | Outcome:
     if isinstance(spec, Fact):
         await session.record(spec)
         return Outcome()
-    key = references.connection_key(snapshot, spec.connection_ref.name)
-    connected = references.connection(ports, key)
+    key = references.connection_key(snapshot)
+    connected = references.connection(ports, key, snapshot.key)
     if not isinstance(connected, Connected):
         return await managed.unconnected(session, connected)
     resolved = true(ConditionType.REFERENCES_RESOLVED)

@@ -68,9 +68,7 @@ class GroupReconciler:
             self._leave(snapshot)
             await session.record(spec)
             return Outcome()
-        connected = references.connection(
-            self._ports, references.connection_key(snapshot, spec.connection_ref.name)
-        )
+        connected = references.connection(self._ports, references.connection_key(snapshot), snapshot.key)
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         desired = desired_body(snapshot, spec)
@@ -91,14 +89,13 @@ class GroupReconciler:
 
     def _leave(self, snapshot: Snapshot) -> None:
         """Stop waiting for the name."""
-        managed.leave_gates(self._ports, snapshot, references.connection_name(snapshot))
+        managed.leave_gates(self._ports, snapshot, references.connection_key(snapshot))
 
     async def _finalize(self, snapshot: Snapshot) -> Outcome:
         session = Session(self._ports, snapshot, MLModelGroupStatus)
         if snapshot.retain or (session.status.id is None and session.status.pending is None):
             return managed.retained(session)
-        name = references.connection_name(snapshot)
-        connected = managed.connection_for_deletion(self._ports, snapshot, name)
+        connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         waiting = await managed.held(session, "Delete them, or move them to another group.")
@@ -117,9 +114,7 @@ class GroupReconciler:
         desired: Mapping[str, Any],
     ) -> Outcome:
         key = session.snapshot.key
-        registers = self._ports.pool.gate(
-            references.connection_key(session.snapshot, spec.connection_ref.name), "register"
-        )
+        registers = self._ports.pool.gate(references.connection_key(session.snapshot), "register")
         # The server checks that a name is free before it writes, not while: 20 at once made 4 groups.
         if not registers.try_enter(key, f"name {desired['name']}"):
             return Outcome(requeue_after=managed.NET)

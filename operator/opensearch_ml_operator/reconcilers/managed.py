@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from ..constants import ConditionType, Reason
 from ..errors import MLError
 from ..models.common import ManagedStatus, StatusBase, seconds
-from ..models.snapshot import Snapshot
+from ..models.snapshot import ObjectKey, Snapshot
 from . import create, references, refusal
 from .conditions import Fact, false
 from .create import Role
@@ -65,20 +65,23 @@ async def held(session: Session[ManagedStatus], remedy: str) -> Outcome | None:
     Those that are on their way out themselves say on their own what keeps them.
     """
     catalog = session.ports.catalog
-    users = catalog.dependents(session.snapshot.key)
+    key = session.snapshot.key
+    users = catalog.dependents(key)
     if not users:
         return None
     staying = tuple(user for user in users if (known := catalog.get(user)) is None or not known.deleting)
     if not staying and not session.waited(LEAVING):
         return Outcome(requeue_after=LEAVING)
     return await blocked(
-        session, Reason.USED_BY_MODELS, f"Used by {references.names(staying or users)}. {remedy}"
+        session,
+        Reason.USED_BY_MODELS,
+        f"Used by {references.names(staying or users, key.namespace)}. {remedy}",
     )
 
 
-def connection_for_deletion(ports: Ports, snapshot: Snapshot, name: str) -> Connected | Fact | Unknown:
-    """Resolve the connection of an object that is being deleted."""
-    verdict = references.connection(ports, references.connection_key(snapshot, name))
+def connection_for_deletion(ports: Ports, key: ObjectKey) -> Connected | Fact | Unknown:
+    """Resolve the connection of an object that is being deleted, whoever may use it by now."""
+    verdict = references.reachable(ports, key)
     if not isinstance(verdict, Fact):
         return verdict
     words = (
@@ -130,9 +133,8 @@ class Remover:
         return gone
 
 
-def leave_gates(ports: Ports, snapshot: Snapshot, connection: str) -> None:
-    """Give up the places in all gates: the object waits for something else, or is going."""
-    key = references.connection_key(snapshot, connection)
+def leave_gates(ports: Ports, snapshot: Snapshot, key: ObjectKey) -> None:
+    """Give up the places in all gates of a connection: the object waits for something else, or is going."""
     ports.pool.gate(key, "register").leave(snapshot.key)
     ports.pool.gate(key, "deploy").leave(snapshot.key)
     ports.pool.gate(key, "probe").leave(snapshot.key)

@@ -22,7 +22,7 @@ from .model_deployment import Deployment
 from .model_export import AGAIN, ModelExport
 from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy, Update, Wanted
 from .model_probe import Probes
-from .model_references import Resolved, connection_name, resolve
+from .model_references import Resolved, connection_key, resolve
 from .model_registration import PARKED, Registration
 from .model_removal import ModelRemoval
 from .model_target import Target, synced
@@ -79,7 +79,7 @@ class ModelReconciler:
         return outcome
 
     def _leave(self, snapshot: Snapshot) -> None:
-        managed.leave_gates(self._ports, snapshot, connection_name(self._ports, snapshot))
+        managed.leave_gates(self._ports, snapshot, connection_key(self._ports, snapshot))
 
     async def _advance(
         self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
@@ -277,7 +277,7 @@ class ModelReconciler:
             probe=probed.status,
             workers=model_status.workers(source),
             model_version=None if version is None else str(version),
-            connection=target.resolved.connection,
+            **target.resolved.on_record,
             connector_id=target.body["connector_id"],
             model_group_id=target.body["model_group_id"],
             spec_hash=target.spec_hash,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..constants import ConditionType, Reason
 from ..models.model import RemoteModelSpec
@@ -21,8 +22,7 @@ _REMOTE = ("id", "pending", "ownedGroupID")
 class Resolved:
     """Everything that the model needs is there."""
 
-    connection: str
-    """Name of the connection."""
+    connection: ObjectKey
     client: MLCommons
     registers: Gate
     deploys: Gate
@@ -31,28 +31,35 @@ class Resolved:
     group_id: str | None
     """None: the operator makes a group for this model alone."""
 
+    @property
+    def on_record(self) -> dict[str, Any]:
+        """The status fields that say which connection it is."""
+        kind = self.connection.kind
+        other = kind if kind != references.CONNECTION else None
+        return {"connection": self.connection.name, "connection_kind": other}
+
     def leave(self, key: ObjectKey) -> None:
         """Give up the place for registering and for deploying."""
         self.registers.leave(key)
         self.deploys.leave(key)
 
 
-def connection_name(ports: Ports, snapshot: Snapshot) -> str:
+def connection_key(ports: Ports, snapshot: Snapshot) -> ObjectKey:
     """Return the connection through which something was made or may still be, else the one its spec names."""
     status = snapshot.status
     registered = status.get("connection")
     if isinstance(registered, str) and registered and any(status.get(field) for field in _REMOTE):
-        return registered
+        return references.connection_of(status.get("connectionKind"), registered, snapshot.key.namespace)
     return _named(ports, snapshot)
 
 
-def _named(ports: Ports, snapshot: Snapshot) -> str:
-    own = references.connection_name(snapshot)
+def _named(ports: Ports, snapshot: Snapshot) -> ObjectKey:
+    own = references.connection_key(snapshot)
     ref = snapshot.spec.get("connectorRef")
-    if own or not isinstance(ref, dict):
+    if own.name or not isinstance(ref, dict):
         return own
     connector = ports.catalog.get(ObjectKey(CONNECTOR, snapshot.key.namespace, str(ref.get("name"))))
-    return references.connection_name(connector) if connector is not None else ""
+    return references.connection_key(connector) if connector is not None else own
 
 
 def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
@@ -61,12 +68,13 @@ def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
     """Follow all references; the first that leads nowhere is the answer."""
     namespace = snapshot.key.namespace
     connector_id: str | Fact = spec.connector_id or ""
-    name = connection_name(ports, snapshot)
+    connection = connection_key(ports, snapshot)
     moved = _named(ports, snapshot)
-    if moved and moved != name:
+    if moved.name and moved != connection:
         words = (
-            f"The spec leads to connection {moved}, but the model is registered through {name}. A model "
-            "cannot move to another cluster: create a new RemoteModel for it."
+            f"The spec leads to {moved.kind} {moved.name}, but the model is registered through "
+            f"{connection.kind} {connection.name}. A model cannot move to another cluster: create a new "
+            "RemoteModel for it."
         )
         return false(ConditionType.REFERENCES_RESOLVED, Reason.CONNECTION_MISMATCH, words, stalled=True)
     if spec.connector_ref is not None:
@@ -74,15 +82,15 @@ def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
         connector_id = references.remote_id(
             ports, key, missing=Reason.CONNECTOR_NOT_FOUND, not_ready=Reason.CONNECTOR_NOT_READY
         )
-        mismatch = _mismatch(ports, key, name)
+        mismatch = _mismatch(ports, key, connection)
         if mismatch is not None:
             return mismatch
-        if isinstance(connector_id, Fact) and not name:
+        if isinstance(connector_id, Fact) and not connection.name:
             return connector_id
-    connection_key = references.connection_key(snapshot, name)
-    connected = references.connection(ports, connection_key)
+    connected = references.connection(ports, connection, snapshot.key)
     if isinstance(connected, Fact | Unknown):
         return connected
+    connector_id = references.foreign_ids(ports, connection, _raw_ids(spec)) or connector_id
     if isinstance(connector_id, Fact):
         return connector_id
     group_id: str | Fact | None = spec.model_group_id
@@ -91,28 +99,45 @@ def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
         group_id = references.remote_id(
             ports, key, missing=Reason.MODEL_GROUP_NOT_FOUND, not_ready=Reason.MODEL_GROUP_NOT_READY
         )
-        mismatch = _mismatch(ports, key, name)
+        mismatch = _mismatch(ports, key, connection)
         if mismatch is not None:
             return mismatch
     if isinstance(group_id, Fact):
         return group_id
     return Resolved(
-        connection=name,
+        connection=connection,
         client=connected.client,
-        registers=ports.pool.gate(connection_key, "register"),
-        deploys=ports.pool.gate(connection_key, "deploy"),
-        probes=ports.pool.gate(connection_key, "probe"),
+        registers=ports.pool.gate(connection, "register"),
+        deploys=ports.pool.gate(connection, "deploy"),
+        probes=ports.pool.gate(connection, "probe"),
         connector_id=connector_id,
         group_id=group_id,
     )
 
 
-def _mismatch(ports: Ports, key: ObjectKey, name: str) -> Fact | None:
+def _raw_ids(spec: RemoteModelSpec) -> list[str]:
+    """Return the fields that name something in OpenSearch by its id; guardrails may name a model to ask."""
+    raw = {
+        "connectorID": spec.connector_id is not None,
+        "modelGroupID": spec.model_group_id is not None,
+        "guardrails": _holds_id(spec.guardrails),
+    }
+    return [field for field, named in raw.items() if named]
+
+
+def _holds_id(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "model_id" in value or any(_holds_id(inner) for inner in value.values())
+    return isinstance(value, list) and any(_holds_id(inner) for inner in value)
+
+
+def _mismatch(ports: Ports, key: ObjectKey, connection: ObjectKey) -> Fact | None:
     other = ports.catalog.get(key)
-    theirs = references.connection_name(other) if other is not None else name
-    if theirs == name:
+    theirs = references.connection_key(other) if other is not None else connection
+    if theirs == connection:
         return None
     words = (
-        f"{key.kind} {key.name} is on connection {theirs}, this model on {name}. Both must name the same one."
+        f"{key.kind} {key.name} is on {theirs.kind} {theirs.name}, this model on {connection.kind} "
+        f"{connection.name}. Both must name the same one."
     )
     return false(ConditionType.REFERENCES_RESOLVED, Reason.CONNECTION_MISMATCH, words, stalled=True)

@@ -68,7 +68,7 @@ class Registration:
                 hash_=target.spec_hash,
                 post=lambda: resolved.client.register_model(model_body.register_body(target.body)),
                 with_intent={
-                    "connection": resolved.connection,
+                    **resolved.on_record,
                     "export": session.status.export or target.spec.export_id,
                 },
             )
@@ -90,11 +90,11 @@ class Registration:
             revision=model_body.REVISION,
             hash_=digest(body),
             post=lambda: resolved.client.create_group(body),
-            with_intent={"connection": resolved.connection},
+            with_intent=resolved.on_record,
         )
         if isinstance(created, Outcome):
             return created
-        await session.record(owned_group_id=created.id, connection=resolved.connection, pending=None)
+        await session.record(owned_group_id=created.id, pending=None, **resolved.on_record)
         self._creation.forget(session.snapshot.uid)
         return created.id
 
@@ -111,7 +111,7 @@ class Registration:
             )
             return settled
         id_ = settled.id if settled is not None else None
-        await session.record(id=id_, connection=resolved.connection, pending=None)
+        await session.record(id=id_, pending=None, **resolved.on_record)
         self._creation.forget(session.snapshot.uid)
         return None
 
@@ -119,7 +119,7 @@ class Registration:
         session.event("Registered", f"Registered in OpenSearch as {created.id}.")
         changes: dict[str, Any] = {
             "id": created.id,
-            "connection": target.resolved.connection,
+            **target.resolved.on_record,
             "connector_id": target.body["connector_id"],
             "model_group_id": target.body["model_group_id"],
             # One that was found is compared with the spec before it counts as applied.

@@ -10,7 +10,7 @@ from . import dependants, managed, model_body, model_plan, own_group
 from .conditions import false
 from .create import Role
 from .creation import Creation
-from .model_references import connection_name
+from .model_references import connection_key
 from .model_watch import Watches
 from .outcome import Outcome
 from .ports import Hit, MLCommons
@@ -39,8 +39,7 @@ class ModelRemoval:
             status.id is None and status.pending is None and status.owned_group_id is None
         ):
             return managed.retained(session)
-        name = connection_name(self._ports, snapshot)
-        connected = managed.connection_for_deletion(self._ports, snapshot, name)
+        connected = managed.connection_for_deletion(self._ports, connection_key(self._ports, snapshot))
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         try:

@@ -94,6 +94,8 @@ class ConnectionSettings:
     max_in_flight: int = 16
     max_registers: int = 4
     max_deploys: int = 4
+    verify: bool = True
+    """False trusts whoever answers."""
     max_probes: int = 4
     """A slow provider must not take all requests in flight."""
 
@@ -331,3 +333,6 @@ class Catalog(Protocol):
 
     def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
         """Return the objects whose spec refers to this one."""
+
+    def labels(self, namespace: str) -> Mapping[str, str] | None:
+        """Return the labels of a namespace as they are now, or None when they are not known."""

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from ..constants import ConditionType, Reason
+from ..models.cluster_connection import AllowedNamespaces
 from ..models.snapshot import ObjectKey, Snapshot
 from .conditions import Fact, false
 from .ports import MLCommons
 from .session import Ports
 
 CONNECTION = "OpenSearchConnection"
+CLUSTER_CONNECTION = "ClusterOpenSearchConnection"
 CONNECTOR = "MLConnector"
 GROUP = "MLModelGroup"
 MODEL = "RemoteModel"
 SETTINGS = "MLClusterSettings"
+
+_REMOTE = ("id", "pending", "ownedGroupID", "previous", "trustedEndpoints")
+"""Status fields that stand for something in OpenSearch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +39,92 @@ class Connected:
     client: MLCommons
 
 
-def connection_key(snapshot: Snapshot, name: str) -> ObjectKey:
-    """Return the key of the connection that an object names: always in its own namespace."""
-    return ObjectKey(CONNECTION, snapshot.key.namespace, name)
+def connection_key(snapshot: Snapshot) -> ObjectKey:
+    """Return the key of the connection that an object names, without a name when it names none.
 
-
-def connection_name(snapshot: Snapshot) -> str:
-    """Return the connection's name from a raw spec: deletion must work for a spec that no longer parses."""
+    Read from the raw spec: deletion must work for a spec that no longer parses.
+    """
     ref = snapshot.spec.get("connectionRef")
-    name = ref.get("name") if isinstance(ref, dict) else None
-    return name if isinstance(name, str) else ""
+    named: Mapping[str, Any] = ref if isinstance(ref, dict) else {}
+    name = named.get("name")
+    return connection_of(named.get("kind"), name if isinstance(name, str) else "", snapshot.key.namespace)
 
 
-def connection(ports: Ports, key: ObjectKey) -> Connected | Fact | Unknown:
-    """Resolve a connection; a failed health check, or a call that did not get through, closes it for all."""
+def connection_of(kind: Any, name: str, namespace: str) -> ObjectKey:
+    """Return the key of a connection by kind and name, as an object in this namespace means it."""
+    if kind == CLUSTER_CONNECTION:
+        return ObjectKey(CLUSTER_CONNECTION, "", name)
+    return ObjectKey(CONNECTION, namespace, name)
+
+
+def connection(ports: Ports, key: ObjectKey, user: ObjectKey) -> Connected | Fact | Unknown:
+    """Resolve a connection for an object, if the object's namespace may use it."""
+    if ports.catalog.get(key) is not None and not allowed(ports, key, user.namespace):
+        words = (
+            f"{key.kind} {key.name} does not let objects of namespace {user.namespace} in. Ask its owner to "
+            "add the namespace to its spec.allowedNamespaces, or name another connection."
+        )
+        return false(ConditionType.REFERENCES_RESOLVED, Reason.NAMESPACE_NOT_ALLOWED, words)
+    return reachable(ports, key)
+
+
+def allowed(ports: Ports, key: ObjectKey, namespace: str) -> bool:
+    """Whether objects of a namespace may use a connection; what cannot be read lets nobody in."""
+    if key.kind != CLUSTER_CONNECTION:
+        return key.namespace == namespace
+    snapshot = ports.catalog.get(key)
+    try:
+        rule = AllowedNamespaces.model_validate((snapshot.spec if snapshot else {}).get("allowedNamespaces"))
+    except ValidationError:
+        return False
+    return rule.allow(namespace, ports.catalog.labels(namespace))
+
+
+def foreign_ids(ports: Ports, key: ObjectKey, fields: Collection[str]) -> Fact | None:
+    """Refuse spec fields that name objects of OpenSearch by id or name, where the connection forbids that.
+
+    Its identity may see the objects of all namespaces: whoever may name them may use those of others.
+    """
+    snapshot = ports.catalog.get(key) if key.kind == CLUSTER_CONNECTION else None
+    if not fields or snapshot is None or snapshot.spec.get("allowExternalIDs") is True:
+        return None
+    words = (
+        f"{', '.join(f'spec.{field}' for field in fields)}: {key.kind} {key.name} does not let namespaces "
+        "name objects of OpenSearch that are not managed in them. Refer to a resource of this namespace "
+        "instead, or ask the connection's owner to set allowExternalIDs."
+    )
+    return false(ConditionType.REFERENCES_RESOLVED, Reason.NAMESPACE_NOT_ALLOWED, words, stalled=True)
+
+
+def users(ports: Ports, key: ObjectKey) -> tuple[ObjectKey, ...]:
+    """Return the objects that may use a connection or have made something through it.
+
+    Anybody can name a connection of the whole cluster: only these count, and hold up its deletion.
+    """
+    return tuple(
+        user
+        for user in ports.catalog.dependents(key)
+        if allowed(ports, key, user.namespace) or _has_remote(ports.catalog.get(user))
+    )
+
+
+def _has_remote(snapshot: Snapshot | None) -> bool:
+    return snapshot is not None and any(snapshot.status.get(field) for field in _REMOTE)
+
+
+def reachable(ports: Ports, key: ObjectKey) -> Connected | Fact | Unknown:
+    """Resolve a connection; a failed health check, or a call that did not get through, closes it for all.
+
+    Does not ask who may use it: what was made through it can always be deleted through it.
+    """
     snapshot = ports.catalog.get(key)
     if snapshot is None:
+        if key.kind == CLUSTER_CONNECTION and not ports.cluster_wide:
+            words = (
+                f"{key.kind} {key.name} cannot be used here: this operator watches single namespaces and has "
+                "no rights beyond them. Name an OpenSearchConnection of this namespace."
+            )
+            return false(ConditionType.REFERENCES_RESOLVED, Reason.CONNECTION_NOT_FOUND, words)
         return _not_found(key, Reason.CONNECTION_NOT_FOUND)
     client = ports.pool.client(key)
     verdict = ready(snapshot)
@@ -86,19 +163,18 @@ def ready(snapshot: Snapshot) -> Mapping[str, Any] | None:
     return next((c for c in conditions if isinstance(c, dict) and c.get("type") == "Ready"), None)
 
 
-def names(keys: tuple[ObjectKey, ...]) -> str:
-    """Name some objects for a message, the first ten."""
-    shown = ", ".join(key.name for key in sorted(keys)[:10])
+def names(keys: tuple[ObjectKey, ...], namespace: str) -> str:
+    """Name some objects for a message, the first ten; those of other namespaces with theirs."""
+    shown = ", ".join(
+        key.name if key.namespace == namespace else f"{key.namespace}/{key.name}" for key in sorted(keys)[:10]
+    )
     return f"{shown} and {len(keys) - 10} more" if len(keys) > 10 else shown  # noqa: PLR2004 - as the docstring says
 
 
 def _not_found(key: ObjectKey, reason: Reason) -> Fact:
-    return false(
-        ConditionType.REFERENCES_RESOLVED,
-        reason,
-        f"{key.kind} {key.name} does not exist in namespace {key.namespace}. "
-        "Create it, or change the reference.",
-    )
+    where = f" in namespace {key.namespace}" if key.namespace else ""
+    words = f"{key.kind} {key.name} does not exist{where}. Create it, or change the reference."
+    return false(ConditionType.REFERENCES_RESOLVED, reason, words)
 
 
 def _not_ready(key: ObjectKey, reason: Reason, words: str) -> Fact:

@@ -52,6 +52,8 @@ class Ports:
     """Names this process in intents."""
     quiet_period: float
     """Seconds until the server can no longer apply an abandoned create."""
+    cluster_wide: bool = True
+    """Whether this operator watches all namespaces, and with them what belongs to none."""
 
 
 class Session(Generic[StatusT_co]):

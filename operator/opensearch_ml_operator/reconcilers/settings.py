@@ -46,8 +46,8 @@ class SettingsReconciler:
         if isinstance(wanted, Fact):
             await session.record(wanted)
             return Outcome()
-        key = references.connection_key(snapshot, spec.connection_ref.name)
-        connected = references.connection(self._ports, key)
+        key = references.connection_key(snapshot)
+        connected = references.connection(self._ports, key, snapshot.key)
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         gate = self._ports.pool.gate(key, "settings")
@@ -71,8 +71,7 @@ class SettingsReconciler:
             if held != Held():
                 session.event("Retained", "The settings stay in OpenSearch as they are.")
             return self._finalized(live)
-        name = references.connection_name(live)
-        connected = managed.connection_for_deletion(self._ports, live, name)
+        connected = managed.connection_for_deletion(self._ports, references.connection_key(live))
         if not isinstance(connected, Connected):
             await managed.unconnected(session, connected)
             return Outcome(requeue_after=HANDOVER)  # an annotation that lets it go is seen only by looking
@@ -112,7 +111,8 @@ class SettingsReconciler:
                 await session.record(false(ConditionType.SYNCED, Reason.UPDATING, words))
                 return Outcome(retry=True)
         unclear = session.status.unclear_since if self._unclear_for(session) > 0 else None
-        await session.record(*_verdict(step), unclear_since=unclear, **_record(step.keep))
+        verdict = _verdict(step, session.snapshot.key.namespace)
+        await session.record(*verdict, unclear_since=unclear, **_record(step.keep))
         let_go = step.keep != step.hold
         self._wake(rival.key for rival in rivals if let_go or rival.key in step.in_the_way.values())
         return self._rest(session, spec, step)
@@ -147,8 +147,8 @@ class SettingsReconciler:
 
     def _finalized(self, snapshot: Snapshot) -> Outcome:
         self._corrections.forget(snapshot.uid)
-        connection = references.connection_key(snapshot, references.connection_name(snapshot))
-        self._wake(rival.key for rival in self._rivals(snapshot, connection))
+        rivals = self._rivals(snapshot, references.connection_key(snapshot))
+        self._wake(rival.key for rival in rivals)
         return Outcome(finalized=True)
 
     def _rivals(self, snapshot: Snapshot, connection: ObjectKey) -> tuple[Claim, ...]:
@@ -159,7 +159,14 @@ class SettingsReconciler:
             for key in keys
             if key.kind == references.SETTINGS and key != snapshot.key
         )
-        return tuple(Claim.of(other) for other in known if other is not None)
+        return tuple(self._claim(other, connection) for other in known if other is not None)
+
+    def _claim(self, other: Snapshot, connection: ObjectKey) -> Claim:
+        """Return another object's claim; from a namespace that is not let in, only what it holds counts."""
+        claim = Claim.of(other)
+        if references.allowed(self._ports, connection, other.key.namespace):
+            return claim
+        return replace(claim, wish=Wish())
 
     def _loops(self, session: _Session, step: Plan) -> bool:
         """Whether this very change was made again and again; a person's word makes it worth another try."""
@@ -190,10 +197,14 @@ class SettingsReconciler:
             self._ports.wake(key)
 
 
-def _verdict(step: Plan) -> tuple[Fact, ...]:
+def _verdict(step: Plan, namespace: str) -> tuple[Fact, ...]:
     resolved = true(ConditionType.REFERENCES_RESOLVED)
     if step.in_the_way:
-        blocked = "; ".join(f"{name} by {key.name}" for name, key in sorted(step.in_the_way.items()))
+        # Who uses a connection of the whole cluster is told nothing about the namespaces of others.
+        blocked = "; ".join(
+            f"{name} by {key.name if key.namespace == namespace else 'one of another namespace'}"
+            for name, key in sorted(step.in_the_way.items())
+        )
         words = (
             f"Set by another {references.SETTINGS} of this connection: {blocked}. Take the setting out of "
             "one of the two; this object takes over when the other one lets go."

@@ -43,7 +43,10 @@ RESOURCES: Mapping[str, Resource] = {
             "CustomResourceDefinition",
             namespaced=False,
         ),
-        *(Resource(GROUP, VERSION, info.plural, info.kind, status=info.status) for info in KINDS),
+        *(
+            Resource(GROUP, VERSION, info.plural, info.kind, info.scope == "Namespaced", status=info.status)
+            for info in KINDS
+        ),
     )
 }
 

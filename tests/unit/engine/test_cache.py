@@ -114,3 +114,14 @@ def test_what_is_created_during_the_listing_is_no_ghost() -> None:
     cache.offer(snapshot("reborn", 2, uid="second", created=LATER))
     assert cache.ghosts(known, set()) == ()
     assert len(cache.keys("RemoteModel")) == 2
+
+
+def test_labels_are_known_until_their_namespace_is_gone() -> None:
+    cache = Cache()
+    assert cache.labels("team") is None
+    assert not cache.label("team", None)
+    assert cache.label("team", {"a": "b"})
+    assert not cache.label("team", {"a": "b"})
+    assert cache.labels("team") == {"a": "b"}
+    assert cache.label("team", None)
+    assert cache.labels("team") is None

@@ -119,10 +119,11 @@ async def call(
     ca: bytes | None = None,
     server_name: str | None = None,
     certificate: ClientCertificate | None = None,
+    verify: bool = True,
 ) -> object:
     """Ask for / once."""
     settings = ConnectionSettings(
-        endpoints=endpoints, ca=ca, server_name=server_name, certificate=certificate
+        endpoints=endpoints, ca=ca, server_name=server_name, certificate=certificate, verify=verify
     )
     sent = Transport(
         settings,
@@ -156,6 +157,13 @@ async def test_a_strangers_certificate_is_refused(local_server: Server) -> None:
     assert error.code is MLCode.TLS_FAILED
     assert "certificate" in error.message
     assert local_server.url in error.message
+
+
+async def test_a_stranger_is_believed_where_nothing_is_verified(
+    local_server: Server, named_server: Server
+) -> None:
+    assert await call(local_server.url, verify=False)
+    assert await call(named_server.url, verify=False)
 
 
 async def test_the_server_name_is_verified_instead_of_the_host(named_server: Server) -> None:
