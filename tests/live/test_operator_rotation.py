@@ -24,6 +24,8 @@ PER_SECOND = 50
 THREADS = 4
 WRONG_KEY, NEW_KEY = f"{CANARY}wrong-key", f"{CANARY}second-key"
 KEEP_SECONDS = 5.0
+STEPS = ("pending", "candidate", "trial", "previous")
+"""What the connector's status shows in the course of a rotation, and not before or after it."""
 PROBE = {"parameters": {"input": ["a quiet harbour"]}}
 
 both = pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
@@ -126,7 +128,7 @@ def test_a_wrong_key_meets_no_prediction(stage: Stage, in_use: Load) -> None:
 def test_a_rotation_survives_every_kill(stage: Stage, operator: OperatorProcess, in_use: Load) -> None:
     model = stage.kube.get("RemoteModel", "first")["status"]["id"]
     keys = [NEW_KEY, KEY]
-    for number, step in enumerate(("pending", "candidate", "trial", "previous")):
+    for number, step in enumerate(STEPS):
         old = _status(stage)["id"]
         _rotate(stage, keys[number % 2], step)
         _until_shown(stage, step)
@@ -146,7 +148,7 @@ def _settled(stage: Stage, load: Load, model: str) -> None:
     """Wait until one of each is left, and assert that no call has failed and the model is the same."""
 
     def done() -> bool:
-        return not {"pending", "candidate", "trial", "previous"} & _status(stage).keys()
+        return not any(_status(stage).get(field) for field in STEPS)
 
     until(done, seconds=120, told=lambda: _status(stage))
     assert stage.ready("first", seconds=60) == model
@@ -156,7 +158,7 @@ def _settled(stage: Stage, load: Load, model: str) -> None:
 
 
 def _until_shown(stage: Stage, field: str) -> None:
-    until(lambda: field in _status(stage), seconds=60, poll=0.01)
+    until(lambda: _status(stage).get(field), seconds=60, poll=0.01)
 
 
 def _is_not(old: str) -> Callable[[Document], bool]:
