@@ -44,12 +44,13 @@ async def test_a_rotated_key_is_probed_and_a_bad_one_shown(world: Scene) -> None
     world.ml.cluster.model_answers[URL] = (401, {"error": "Incorrect key: other-value-of-the-credential"})
     world.secret("key", token="other-value-of-the-credential")
     world.look_again(CONNECTORS, "connector")
-    condition = await world.becomes(MODELS, "model", "Ready", "ProbeFailed")
+    condition = await world.becomes(CONNECTORS, "connector", "Ready", "ProbeFailed")
     assert "provider, not OpenSearch, answered the probe with status 401" in condition["message"]
-    assert "other-value" not in str(world.status(MODELS, "model"))
+    assert "other-value" not in str(world.status(CONNECTORS, "connector"))
+    assert world.is_ready(MODELS, "model")
 
     world.ml.cluster.model_answers[URL] = (200, VECTOR)
-    world.look_again(MODELS, "model")
+    world.look_again(CONNECTORS, "connector")
     await world.ready()
     assert all(call.status in {200, 401} for call in world.ml.requests if call.operation == "predict")
 

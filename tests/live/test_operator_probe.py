@@ -77,15 +77,17 @@ def test_a_key_that_the_provider_refuses_is_told(stage: Stage, operator: Operato
         stage.model_server.accept_keys([KEY])
         stage.kube.apply(stage.sets.key(NEW_KEY))
         stage.kube.touch("MLConnector", "probed", "rotated")
-        words = stage.kube.until_reason("RemoteModel", "probed", "ProbeFailed")
+        words = stage.kube.until_reason("MLConnector", "probed", "ProbeFailed")
         assert "provider, not OpenSearch, answered the probe with status 401" in words
         assert "Incorrect API key" in words
-        assert NEW_KEY not in json.dumps(stage.kube.get("RemoteModel", "probed"))
+        assert NEW_KEY not in json.dumps(stage.kube.get("MLConnector", "probed"))
+        stage.kube.until_ready("RemoteModel", "probed")
         assert condition(stage.kube.get("OpenSearchConnection", "main"), "Ready")["status"] == "True"
 
         stage.model_server.accept_keys([NEW_KEY])
-        stage.kube.touch("RemoteModel", "probed", "mended")
-        stage.kube.until_ready("RemoteModel", "probed")
+        stage.kube.touch("MLConnector", "probed", "mended")
+        stage.kube.until_ready("MLConnector", "probed")
+        stage.ready("probed")
     finally:
         stage.model_server.accept_keys(None)
     assert operator.server.is_running()

@@ -153,11 +153,41 @@ class PreviousConnector(Model):
     """When it was replaced."""
 
 
+class Candidate(Model):
+    """A new connector that no model uses yet."""
+
+    id: RemoteID
+    """Id of the connector in OpenSearch."""
+    revision: Annotated[int, Field(ge=1)]
+    """Its number among the connectors made for this object."""
+    spec_hash: ShortText
+    """Hash of the request that it was made by, without credentials."""
+    credential_revision: ShortText
+    """Versions of the Secrets that it was made with."""
+
+
+class Trial(Model):
+    """The temporary model by which a candidate is tried, in a group of its own."""
+
+    revision: Annotated[int, Field(ge=1)]
+    """Revision of the connector that is tried."""
+    model_group_id: Annotated[RemoteID | None, Field(alias="modelGroupID")] = None
+    """Id of the group in OpenSearch."""
+    model_id: Annotated[RemoteID | None, Field(alias="modelID")] = None
+    """Id of the model in OpenSearch."""
+
+
 class MLConnectorStatus(ManagedStatus):
     """The connector as it is."""
 
     revision: Annotated[int, Field(ge=0)] = 0
     """Number of connectors made for this object so far."""
+    live_revision: Annotated[int, Field(ge=1)] | None = None
+    """Which of them `id` is."""
+    candidate: Candidate | None = None
+    """A connector that is tried before the models are moved to it."""
+    trial: Trial | None = None
+    """What it is tried by, until that is removed."""
     previous: Annotated[list[PreviousConnector], Field(max_length=16), ListMap("id")] = Field(
         default_factory=list
     )
@@ -168,3 +198,8 @@ class MLConnectorStatus(ManagedStatus):
     """Hash of the request that was last applied, without credentials."""
     used_by_models: Annotated[int, Field(ge=0)] | None = None
     """Number of RemoteModels that refer to the connector."""
+
+    @property
+    def live(self) -> int:
+        """The revision that `id` is."""
+        return self.live_revision or self.revision

@@ -12,14 +12,15 @@ from typing import Any
 from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.common import seconds
-from ..models.connector import MLConnectorStatus, PreviousConnector
+from ..models.connector import Candidate, MLConnectorStatus, PreviousConnector
 from ..models.snapshot import Snapshot
 from . import connector_body, connector_change, dependants, managed, references
 from .conditions import false, find
 from .connector_change import InPlace, NewRevision, Refuse
 from .connector_revisions import Revisions, remover, rest
 from .connector_target import UNKNOWN, Applied, Wanted, ready, resolve, resolved
-from .connector_users import is_deploying, users
+from .connector_trial import Trials
+from .connector_users import is_deploying, probes, users
 from .corrections import LIMIT, Corrections
 from .create import Role
 from .creation import Creation
@@ -38,6 +39,7 @@ class ConnectorReconciler:
         self._ports = ports
         self._creation = Creation()
         self._revisions = Revisions(self._creation)
+        self._trials = Trials(ports, self._creation)
         self._corrections = Corrections(ports.monotonic)
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
@@ -47,9 +49,11 @@ class ConnectorReconciler:
         if isinstance(wanted, Outcome):
             return wanted
         try:
-            if session.status.id is None or session.status.pending is not None:
+            pending = session.status.pending
+            if session.status.id is None or (pending is not None and pending.role == Role.CONNECTOR.value):
                 return await self._create(session, wanted)
-            return await self._keep(session, wanted)
+            waiting = await self._swap(session, wanted)
+            return waiting if waiting is not None else await self._keep(session, wanted)
         except MLError as error:
             return await managed.refused(session, error, doing="bring the connector up to date")
 
@@ -77,30 +81,80 @@ class ConnectorReconciler:
             return await self._not_deleted(session, connected.client, error)
 
     async def _create(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
-        """Create the next revision and record it at once; the one before it becomes a previous one."""
+        """Create the next revision and record it at once: as the connector, or to be tried before."""
         status = session.status
         revision = status.pending.revision if status.pending else status.revision + 1
         created = await self._revisions.make(session, wanted, revision=revision)
         if isinstance(created, Outcome):
             return created
+        self._creation.forget(session.snapshot.uid)
+        current = not created.found or created.hash == digest(wanted.applied)
+        made: dict[str, Any] = {"pending": None, "revision": revision, "live_revision": status.live}
+        if status.id is None:
+            # One that was found may stem from an older spec: then it is recorded as such, and compared next.
+            applied = wanted.applied if current else UNKNOWN
+            return await self._publish(session, wanted, created.id, revision, applied)
+        if not current:
+            other = PreviousConnector(id=created.id, since=session.now)
+            await session.record(previous=[*status.previous, other], **made)
+            return Outcome(requeue_after=0)
+        if not probes(session):
+            return await self._publish(session, wanted, created.id, revision, wanted.applied)
+        candidate = Candidate(id=created.id, revision=revision, **wanted.applied._asdict())
+        words = f"Trying connector {created.id} before models are moved to it."
+        await session.record(
+            *resolved(), false(ConditionType.SYNCED, Reason.SWAPPING, words), candidate=candidate, **made
+        )
+        return Outcome(requeue_after=0)
+
+    async def _publish(
+        self,
+        session: Session[MLConnectorStatus],
+        wanted: Wanted,
+        id_: str,
+        revision: int,
+        applied: Applied,
+    ) -> Outcome:
+        """Make a revision the connector: the models point themselves at it."""
+        status = session.status
         previous = list(status.previous)
         if status.id is not None:
             previous.append(PreviousConnector(id=status.id, since=session.now))
-            _announce(session, wanted, f"Connector {created.id} replaces {status.id}.", "Swapping")
-        # One that was found may stem from an older spec: then it is recorded as such, and replaced next.
-        current = not created.found or created.hash == digest(wanted.applied)
+            _announce(session, wanted, f"Connector {id_} replaces {status.id}.", "Swapping")
         await session.record(
             *ready(),
-            id=created.id,
+            id=id_,
             pending=None,
-            revision=revision,
+            revision=max(revision, status.revision),
+            live_revision=revision,
+            candidate=None,
             previous=previous,
             used_by_models=len(users(session)),
-            **(wanted.applied if current else UNKNOWN)._asdict(),
+            **applied._asdict(),
         )
-        self._creation.forget(session.snapshot.uid)
-        over = not current or not seconds(wanted.spec.update.keep_old_for)
+        over = status.trial is not None or applied == UNKNOWN or not seconds(wanted.spec.update.keep_old_for)
         return Outcome(requeue_after=0) if over else rest(session, wanted)
+
+    async def _swap(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome | None:
+        """Take the next step with a new connector that is not in use yet; None when there is none."""
+        candidate = session.status.candidate
+        if candidate is not None and wanted.spec.update.strategy == "Swap":
+            made_by = Applied(candidate.spec_hash, candidate.credential_revision)
+            asked = probes(session)
+            if made_by == wanted.applied and asked:
+                waiting = await self._trials.run(session, wanted, candidate, asked)
+                if waiting is not None:
+                    return waiting
+            if made_by == wanted.applied:
+                return await self._publish(session, wanted, candidate.id, candidate.revision, wanted.applied)
+        waiting = await self._trials.clear(session, wanted.client)
+        if waiting is not None or candidate is None:
+            return waiting
+        # The spec or the Secret has changed since: this one is not wanted any more.
+        if not await remover(wanted.client).remove(candidate.id):
+            return Outcome(requeue_after=managed.DELETE_POLL)
+        await session.record(candidate=None)
+        return None
 
     async def _keep(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
         """Compare with what was applied, then with what the server shows, and change what differs."""
@@ -115,7 +169,7 @@ class ConnectorReconciler:
             session.event("ExternalIDChanged", words, warning=True)
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, wanted)
-        mark = connector_body.mark(session.snapshot, status.revision, wanted.applied)
+        mark = connector_body.mark(session.snapshot, status.live, wanted.applied)
         drift = connector_body.drifted(wanted.content, observed.source, mark=mark)
         if changed and not (applied == UNKNOWN and "description" not in drift):
             return await self._change(session, wanted, observed.source)
@@ -154,7 +208,7 @@ class ConnectorReconciler:
     async def _change_in_place(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
         """Change the connector, and record it: whoever dies in between does it once more."""
         status = session.status
-        mark = connector_body.mark(session.snapshot, status.revision, wanted.applied)
+        mark = connector_body.mark(session.snapshot, status.live, wanted.applied)
         body = connector_body.update_body(wanted.content, mark, credential=wanted.credentials.values)
         await wanted.client.update_connector(status.id or "", body)
         if any(is_deploying(user) for user in users(session)):
@@ -188,9 +242,13 @@ class ConnectorReconciler:
         settled = await managed.settle_intent(session, self._creation, client, role=Role.CONNECTOR)
         if isinstance(settled, Outcome):
             return settled
+        waiting = await self._trials.clear(session, client)
+        if waiting is not None:
+            return waiting
         status = session.status
+        candidate = status.candidate.id if status.candidate else None
         ids = [previous.id for previous in status.previous]
-        ids += [id_ for id_ in (status.id, settled.id if settled else None) if id_ is not None]
+        ids += [id_ for id_ in (candidate, status.id, settled.id if settled else None) if id_ is not None]
         waiting = await dependants.named(session, client, ids, kind="connector")
         if waiting is not None:
             return waiting

@@ -40,8 +40,13 @@ def wait(probe: Probe, known: Known | None) -> float | None:
         return None if interval is None else _left(interval, known)
     if known.asked:
         return 0.0
-    pause = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(known.failures - 1, 30))
+    pause = pause_after(known.failures)
     return _left(min(pause, interval or pause), known)
+
+
+def pause_after(failures: int) -> float:
+    """Return the seconds to wait after so many failures in a row."""
+    return min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(failures - 1, 30))
 
 
 def healthy(probe: Probe, known: Known | None, *, answered: bool) -> bool:

@@ -19,6 +19,8 @@ _PRECIOUS = frozenset(
         "id",
         "pending",
         "previous",
+        "candidate",
+        "trial",
         "revision",
         "ownedGroupID",
         "modelGroupID",

@@ -65,6 +65,8 @@ class Cluster:
     """(model id, id of the connector that served it), for each prediction."""
     model_answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     """What the model service says, by the URL of the connector's first action: status and body."""
+    model_keys: dict[str, set[str]] = field(default_factory=dict)
+    """The credentials that the model service accepts, by the same URL; any when there is no entry."""
     registers: int = 0
     connectors: Documents = field(init=False)
     groups: Documents = field(init=False)

@@ -157,6 +157,9 @@ def _check_payload(cluster: Cluster, call: Call, connector_id: str) -> None:
 def _model_answer(cluster: Cluster, connector_id: str) -> tuple[int, Any]:
     connector = cluster.connectors.docs.get(connector_id)
     url = resolve(connector["actions"][0]["url"], connector["parameters"]) if connector else ""
+    accepted = cluster.model_keys.get(url)
+    if connector and accepted is not None and accepted.isdisjoint(connector["credential"].values()):
+        return 401, {"error": "Incorrect API key"}
     return cluster.model_answers.get(url, (200, {"connector_id": connector_id}))
 
 

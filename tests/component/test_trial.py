@@ -1,0 +1,203 @@
+"""A new connector is tried before models are moved to it: no prediction meets a wrong key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support import traps
+from support.eventually import eventually
+from support.scene import CONNECTORS, MODELS, URL, Scene
+from support.traps import When
+
+from .test_faults import FAULTS, crash_in
+
+PROBE: dict[str, Any] = {"parameters": {"input": ["hello"]}, "expect": {"dimension": 3}}
+VECTOR = [0.25, -0.5, 0.75]
+FIRST, WRONG, RIGHT = "value-of-the-credential", "a-wrong-value", "the-right-value"
+STEPS = (
+    *("create-connector", "create-group", "register-model", "deploy-model", "predict"),
+    *("update-model", "undeploy-model", "delete-model", "delete-group"),
+)
+
+
+async def in_use(world: Scene, *, keep: str = "0s") -> tuple[str, str]:
+    """Create everything with a probe; return the ids of connector and model."""
+    world.ml.cluster.model_answers[URL] = (200, VECTOR)
+    world.ml.cluster.model_keys[URL] = {FIRST, RIGHT}
+    world.everything()
+    world.edit(CONNECTORS, "connector", update={"keepOldFor": keep})
+    world.edit(MODELS, "model", probe=PROBE)
+    await world.ready()
+    await world.quiet()
+    (connector,), (model,) = world.ml.connectors, world.ml.models
+    return connector, model
+
+
+def rotate(world: Scene, token: str) -> None:
+    """Give the Secret another value, and let it be noticed."""
+    world.secret("key", token=token)
+    world.look_again(CONNECTORS, "connector")
+
+
+async def swapped(world: Scene, first: str, model: str) -> None:
+    """Wait until the model is on another connector, with the right key, and nothing else is left."""
+    await eventually(lambda: world.ml.cluster.loaded.get(model) not in {first, None}, seconds=30)
+    await eventually(lambda: len(world.ml.connectors) == len(world.ml.models) == 1, seconds=30)
+    await world.ready(seconds=30)
+    await world.quiet(seconds=20)
+    world.check_one_each()
+    assert list(world.ml.models) == [model]
+    ((_, document),) = world.ml.connectors.items()
+    assert document["credential"] == {"token": RIGHT}
+    assert not {"candidate", "trial", "pending"} & world.status(CONNECTORS, "connector").keys()
+    no_failed_prediction(world, model)
+
+
+def no_failed_prediction(world: Scene, model: str) -> None:
+    """Assert that the users' model was never refused by its provider."""
+    mine = [call for call in world.ml.requests if call.operation == "predict" and call.id == model]
+    assert {call.status for call in mine} <= {200, None}
+
+
+async def test_a_good_key_is_tried_once_and_the_trial_leaves_nothing(world: Scene) -> None:
+    first, model = await in_use(world)
+    predictions = world.ml.count("predict")
+    rotate(world, RIGHT)
+    await swapped(world, first, model)
+    assert world.ml.count("predict") == predictions + 2  # the trial, and the model's own probe
+    assert world.ml.count("register-model") == 2
+    assert world.writes()[CONNECTORS] < 20
+
+
+async def test_a_wrong_key_moves_nothing_until_the_right_one_comes(world: Scene) -> None:
+    first, model = await in_use(world)
+    rotate(world, WRONG)
+    condition = await world.becomes(CONNECTORS, "connector", "Synced", "ProbeFailed")
+    assert "Incorrect API key" in condition["message"]
+    assert first in condition["message"]
+    assert world.condition(CONNECTORS, "connector")["status"] == "False"
+    assert world.status(CONNECTORS, "connector")["id"] == first
+    assert world.is_ready(MODELS, "model")
+    assert world.ml.cluster.loaded[model] == first
+    rotate(world, RIGHT)
+    await swapped(world, first, model)
+    assert world.status(CONNECTORS, "connector")["revision"] == 3
+
+
+async def test_a_wrong_key_is_no_loop(world: Scene) -> None:
+    await in_use(world)
+    rotate(world, WRONG)
+    await world.becomes(CONNECTORS, "connector", "Synced", "ProbeFailed")
+    await world.quiet()
+    writes, creates = world.writes(), world.ml.count("create-connector", "register-model")
+    before = world.ml.count("predict")
+    await eventually(lambda: world.ml.count("predict") >= before + 2, seconds=15)
+    assert world.ml.count("predict") <= before + 3
+    assert world.writes() == writes
+    assert world.ml.count("create-connector", "register-model") == creates
+    await world.operator.restart()
+    await eventually(lambda: world.ml.count("predict") >= before + 3, seconds=15)
+    await world.quiet()
+    assert world.writes() == writes
+
+
+async def test_a_provider_that_comes_back_is_waited_for(world: Scene) -> None:
+    first, model = await in_use(world)
+    world.ml.cluster.model_answers[URL] = (503, {"error": "overloaded"})
+    rotate(world, RIGHT)
+    await world.becomes(CONNECTORS, "connector", "Synced", "ProbeFailed")
+    world.ml.cluster.model_answers[URL] = (200, VECTOR)
+    await swapped(world, first, model)
+
+
+async def test_the_old_key_comes_back(world: Scene) -> None:
+    """Whoever takes a change back finds all as it was; the candidate goes."""
+    first, model = await in_use(world)
+    world.edit(CONNECTORS, "connector", parameters={"model": "large"})
+    await eventually(lambda: world.status(CONNECTORS, "connector").get("candidate") is not None)
+    world.edit(CONNECTORS, "connector", parameters={"model": "small"})
+    await eventually(lambda: len(world.ml.connectors) == len(world.ml.models) == 1, seconds=20)
+    await world.ready()
+    await world.quiet()
+    world.check_one_each()
+    no_failed_prediction(world, model)
+    assert first
+
+
+async def test_an_answer_of_another_form_is_not_taken_either(world: Scene) -> None:
+    first, _ = await in_use(world)
+    world.ml.cluster.model_answers[URL.replace("v1", "v2")] = (200, VECTOR[:2])
+    (action,) = world.get(CONNECTORS, "connector")["spec"]["actions"]
+    world.edit(CONNECTORS, "connector", actions=[{**action, "url": URL.replace("v1", "v2")}])
+    condition = await world.becomes(CONNECTORS, "connector", "Synced", "UnexpectedOutput")
+    assert "2 dimensions, not of 3" in condition["message"]
+    assert world.status(CONNECTORS, "connector")["id"] == first
+    assert world.is_ready(MODELS, "model")
+
+
+async def test_several_models_are_tried_for_with_one_model(world: Scene) -> None:
+    first, _ = await in_use(world)
+    world.model("second", probe=PROBE)
+    world.model("third", probe={**PROBE, "parameters": {"input": ["another"]}})
+    world.model("fourth")
+    await world.ready()
+    before = world.ml.count("register-model")
+    rotate(world, RIGHT)
+    await eventually(lambda: len(world.ml.connectors) == 1 and first not in world.ml.connectors, seconds=30)
+    await world.ready()
+    await world.quiet()
+    assert world.ml.count("register-model") == before + 1
+    assert set(world.ml.cluster.loaded.values()) == set(world.ml.connectors)
+    assert len(world.ml.cluster.loaded) == 4
+
+
+async def test_without_a_probe_nothing_is_tried(world: Scene) -> None:
+    first, model = await in_use(world)
+    world.edit(MODELS, "model", probe=None)
+    await world.ready()
+    rotate(world, RIGHT)
+    await eventually(lambda: world.ml.cluster.loaded[model] != first)
+    await world.ready()
+    assert world.ml.count("register-model") == 1
+
+
+@pytest.mark.parametrize("token", [RIGHT, WRONG])
+async def test_deletion_in_the_middle_leaves_nothing(world: Scene, token: str) -> None:
+    await in_use(world)
+    rotate(world, token)
+    await eventually(lambda: len(world.ml.models) == 2)
+    world.delete_everything()
+    await world.gone(seconds=30)
+    assert world.nothing_left
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_crash_around_each_step(world: Scene, step: str, when: When) -> None:
+    first, model = await in_use(world)
+    trap = traps.set_for_opensearch(world.ml, step, when=when)
+    rotate(world, RIGHT)
+    await crash_in(world, trap)
+    await swapped(world, first, model)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, 10))
+async def test_a_crash_around_each_record(world: Scene, number: int, when: When) -> None:
+    first, model = await in_use(world)
+    trap = traps.set_for_kube(
+        world.kube, resource=CONNECTORS, subresource="status", occurrence=number, when=when
+    )
+    rotate(world, RIGHT)
+    await crash_in(world, trap)
+    await swapped(world, first, model)
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_step_without_an_answer(world: Scene, step: str) -> None:
+    first, model = await in_use(world)
+    world.ml.fail(step, **FAULTS["lost answer"])
+    rotate(world, RIGHT)
+    await swapped(world, first, model)
