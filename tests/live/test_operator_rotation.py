@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import httpx
 import pytest
 
 from stack import versions
 from support.live_kube import Document
-from support.live_remote import ML
+from support.live_load import Load
 from support.live_sets import CANARY, KEY
 from support.live_stage import Stage
 from support.live_waiting import until
@@ -20,39 +16,6 @@ from support.live_waiting import until
 PER_SECOND = 20
 NEW_KEY = f"{CANARY}second-key"
 KEEP_SECONDS = 5.0
-
-
-class Load:
-    """Calls a model at a steady rate and remembers what was answered."""
-
-    def __init__(self, stage: Stage, model_id: str) -> None:
-        self.statuses: list[int] = []
-        self._stage = stage
-        self._path = f"{ML}/models/{model_id}/_predict"
-        self._over = threading.Event()
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        thread = threading.Thread(target=self._run)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            thread.join()
-
-    def _run(self) -> None:
-        with self._stage.remote.node.client() as client:
-            due = time.monotonic()
-            while not self._over.wait(max(0.0, due - time.monotonic())):
-                self.statuses.append(self._call(client))
-                due += 1 / PER_SECOND
-
-    def _call(self, client: httpx.Client) -> int:
-        try:
-            return client.post(self._path, json={"parameters": {"input": ["under load"]}}).status_code
-        except httpx.HTTPError:
-            return 0
 
 
 @pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
@@ -64,7 +27,7 @@ def test_a_new_key_under_load(stage: Stage) -> None:
     old = stage.kube.get("MLConnector", "first")["status"]["id"]
     stage.model_server.accept_keys([KEY, NEW_KEY])
     stage.model_server.forget_requests()
-    load = Load(stage, model_id)
+    load = Load(stage, model_id, per_second=PER_SECOND)
     try:
         with load.running():
             until(lambda: _keys(stage) == [KEY])

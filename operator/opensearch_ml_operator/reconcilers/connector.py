@@ -20,7 +20,7 @@ from .conditions import Fact, false, true
 from .corrections import LIMIT, Corrections
 from .create import Role, marker
 from .creation import Created, Creation
-from .credentials import Credentials
+from .credentials import Credentials, read
 from .outcome import Outcome
 from .ports import MLCommons
 from .records import digest, moment, parse_spec
@@ -103,7 +103,9 @@ class ConnectorReconciler:
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         resolved = true(ConditionType.REFERENCES_RESOLVED)
-        credentials = await self._credentials(snapshot, spec)
+        credentials = await read(
+            self._ports.secrets, snapshot.key.namespace, spec, type_=ConditionType.CREDENTIALS_RESOLVED
+        )
         if isinstance(credentials, Fact):
             await session.record(resolved, credentials)
             return Outcome(retry=True)
@@ -114,24 +116,6 @@ class ConnectorReconciler:
             await session.record(resolved, true(ConditionType.CREDENTIALS_RESOLVED), content)
             return Outcome(requeue_after=managed.resync(spec.resync_interval))
         return _Wanted(spec, content, credentials, connected.client)
-
-    async def _credentials(self, snapshot: Snapshot, spec: MLConnectorSpec) -> Credentials | Fact:
-        credentials = Credentials()
-        source, namespace = self._ports.secrets, snapshot.key.namespace
-        type_ = ConditionType.CREDENTIALS_RESOLVED
-        missing: Fact | None = None
-        if spec.credentials_from is not None:
-            name = spec.credentials_from.secret_ref.name
-            missing = await credentials.add(source, namespace=namespace, secret=name, keys=None, type_=type_)
-        for credential in spec.credentials:
-            if credential.value is not None:
-                credentials.constant(credential.name, credential.value)
-            elif credential.secret_key_ref is not None:
-                ref = credential.secret_key_ref
-                missing = missing or await credentials.add(
-                    source, namespace=namespace, secret=ref.name, keys={credential.name: ref.key}, type_=type_
-                )
-        return missing or credentials
 
     async def _create(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
         """Create the next revision and record it at once; the one before it becomes a previous one."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models.common import seconds
-from ..models.connector import Action, ClientConfig, MLConnectorSpec
+from ..models.connector import Action, ClientConfig, ConnectorFields, MLConnectorSpec
 from ..models.snapshot import Snapshot
 from . import extra
 from .access import access_body
@@ -17,7 +17,7 @@ from .shown import comparable, covers
 from .stringify import stringify
 
 
-def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool) -> dict[str, Any] | Fact:
+def content(snapshot: Snapshot, spec: ConnectorFields, *, private_allowed: bool) -> dict[str, Any] | Fact:
     """Return everything of the create body except marker and credential; a Fact when it must not be sent."""
     clash = extra.clash(spec.extra, extra.CONNECTOR)
     if clash is not None:
@@ -42,23 +42,30 @@ def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool)
         body["description"] = spec.description
     if spec.client_config is not None:
         body["client_config"] = _client_config(spec.client_config)
-    return extra.merged(body | access_body(spec.access), spec.extra)
+    if isinstance(spec, MLConnectorSpec):
+        body |= access_body(spec.access)
+    return extra.merged(body, spec.extra)
 
 
 def create_body(
     content: Mapping[str, Any], snapshot: Snapshot, *, revision: int, credential: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the body to send. The server demands a credential: a key-less service gets a dummy."""
+    """Return the body to send."""
     token = marker(snapshot.uid, Role.CONNECTOR, revision)
-    return {
-        **content,
-        "description": describe(content.get("description"), token),
-        "credential": dict(credential) or {"none": "none"},
-    }
+    marked = {**content, "description": describe(content.get("description"), token)}
+    return with_credential(marked, credential)
 
 
-def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: str) -> tuple[str, ...]:
-    """Return the names of the fields in which the remote connector differs from what was sent."""
+def with_credential(content: Mapping[str, Any], credential: Mapping[str, str]) -> dict[str, Any]:
+    """Return the content with its credential. The server demands one: a key-less service gets a dummy."""
+    return {**content, "credential": dict(credential) or {"none": "none"}}
+
+
+def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: str | None) -> tuple[str, ...]:
+    """Return the names of the fields in which the remote connector differs from what was sent.
+
+    Without a `token` it carries no marker.
+    """
     shown = {
         "name": observed.get("name"),
         "description": observed.get("description"),
@@ -68,11 +75,9 @@ def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: s
         "actions": [_normal(action) for action in observed.get("actions") or []],
         "access_mode": observed.get("access"),
     }
-    wanted = {
-        **content,
-        "description": describe(content.get("description"), token),
-        "actions": [_normal(action) for action in content["actions"]],
-    }
+    wanted = {**content, "actions": [_normal(action) for action in content["actions"]]}
+    if token is not None:
+        wanted["description"] = describe(content.get("description"), token)
     drift = {key for key, value in wanted.items() if key in shown and shown[key] != value}
     beside = {key: value for key, value in content.items() if key not in extra.CONNECTOR}
     drift |= {
