@@ -178,7 +178,7 @@ def test_a_model_that_was_deleted_by_hand(stage: Stage) -> None:
 
 def test_the_api_server_refuses_what_cannot_be_meant(stage: Stage) -> None:
     both = stage.sets.model("first", connectorID="some-id")
-    with pytest.raises(KubectlError, match="exactly one of connectorRef, connectorID"):
+    with pytest.raises(KubectlError, match="exactly one of connectorRef, connectorID, connector"):
         stage.kube.apply_at_once(both)
     nowhere = stage.sets.connection(endpoints=["ftp://127.0.0.1"])
     with pytest.raises(KubectlError, match=r"spec\.endpoints"):

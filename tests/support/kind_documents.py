@@ -6,14 +6,14 @@ A document is a kind and the changes to its minimal spec; a change to ABSENT rem
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from . import cluster_connection_documents as cluster_connection
 from . import connection_documents
+from .rule_cases import ABSENT, PREDICT, RuleCase, UpdateCase, connector_rules, durations, inside
 
-ABSENT: Final = object()
-PREDICT: Final = {"type": "predict", "method": "POST", "url": "https://models.example/v1/embeddings"}
+__all__ = ["ABSENT", "PREDICT", "RuleCase", "UpdateCase"]
+
 MINIMAL: Final[Mapping[str, Mapping[str, Any]]] = {
     "OpenSearchConnection": {"endpoints": ["https://opensearch.example:9200"]},
     "ClusterOpenSearchConnection": {"endpoints": ["https://opensearch.example:9200"]},
@@ -29,38 +29,8 @@ def spec_of(kind: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**MINIMAL[kind], **changes}.items() if value is not ABSENT}
 
 
-@dataclass(frozen=True, slots=True)
-class RuleCase:
-    """A rule, and changes to the minimal spec that keep and break it."""
-
-    kind: str
-    message: str
-    keeps: tuple[Mapping[str, Any], ...]
-    breaks: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateCase:
-    """A rule about updates: from `before`, the changes to the minimal spec that keep and break it."""
-
-    kind: str
-    message: str
-    before: Mapping[str, Any]
-    keeps: tuple[Mapping[str, Any], ...]
-    breaks: tuple[Mapping[str, Any], ...]
-
-
-def _durations(kind: str, path: str, words: str, keeps: tuple[str, ...], breaks: tuple[str, ...]) -> RuleCase:
-    outer, _, field = path.rpartition(".")
-
-    def change(value: str) -> Mapping[str, Any]:
-        return {outer: {field: value}} if outer else {field: value}
-
-    return RuleCase(kind, f"{field} must be {words}", tuple(map(change, keeps)), tuple(map(change, breaks)))
-
-
 def _managed(kind: str) -> Iterator[RuleCase]:
-    yield _durations(
+    yield durations(
         kind,
         "resyncInterval",
         "at least 30s, or 0s for never",
@@ -70,9 +40,9 @@ def _managed(kind: str) -> Iterator[RuleCase]:
 
 
 def _connection(kind: str) -> Iterator[RuleCase]:
-    yield _durations(kind, "healthInterval", "between 5s and 1h", ("5s", "1h"), ("4s", "61m"))
-    yield _durations(kind, "timeout.connect", "between 100ms and 1m", ("0.1s", "60s"), ("99ms", "2m"))
-    yield _durations(kind, "timeout.read", "between 1s and 5m", ("1000ms", "5m"), ("0s", "301s"))
+    yield durations(kind, "healthInterval", "between 5s and 1h", ("5s", "1h"), ("4s", "61m"))
+    yield durations(kind, "timeout.connect", "between 100ms and 1m", ("0.1s", "60s"), ("99ms", "2m"))
+    yield durations(kind, "timeout.read", "between 1s and 5m", ("1000ms", "5m"), ("0s", "301s"))
 
 
 def _access(kind: str) -> Iterator[RuleCase]:
@@ -113,60 +83,32 @@ RULES: Final[tuple[RuleCase, ...]] = (
     *_access("MLModelGroup"),
     *_managed("MLConnector"),
     *_access("MLConnector"),
-    RuleCase(
-        "MLConnector",
-        "exactly one of secretKeyRef, value must be set",
-        keeps=(
-            {"credentials": [{"name": "key", "secretKeyRef": {"name": "provider", "key": "api-key"}}]},
-            {"credentials": [{"name": "roleArn", "value": "arn:aws:iam::123456789012:role/ml"}]},
-        ),
-        breaks=(
-            {"credentials": [{"name": "key"}]},
-            {"credentials": [{"name": "k", "value": "v", "secretKeyRef": {"name": "p", "key": "k"}}]},
-        ),
-    ),
-    RuleCase(
-        "MLConnector",
-        "at most one of credentials, credentialsFrom may be set",
-        keeps=(
-            {"credentialsFrom": {"secretRef": {"name": "provider"}}},
-            {"credentialsFrom": {"secretRef": {"name": "provider"}}, "credentials": []},
-        ),
-        breaks=(
-            {
-                "credentialsFrom": {"secretRef": {"name": "provider"}},
-                "credentials": [{"name": "region", "value": "eu-west-1"}],
-            },
-        ),
-    ),
-    _durations(
-        "MLConnector", "clientConfig.connectionTimeout", "between 1s and 1h", ("1s", "1h"), ("0s", "3601s")
-    ),
-    _durations(
-        "MLConnector", "clientConfig.readTimeout", "between 1s and 1h", ("1m30s", "60m"), ("0m", "2h")
-    ),
-    _durations(
-        "MLConnector", "clientConfig.retryBackoff", "between 1ms and 1h", ("1ms", "1h"), ("0.5ms", "2h")
-    ),
-    _durations("MLConnector", "update.keepOldFor", "between 0s and 24h", ("0s", "24h"), ("24h1s",)),
+    *connector_rules("MLConnector", lambda changes: changes),
+    *connector_rules("RemoteModel", inside),
+    durations("MLConnector", "update.keepOldFor", "between 0s and 24h", ("0s", "24h"), ("24h1s",)),
     *_managed("RemoteModel"),
     RuleCase(
         "RemoteModel",
-        "exactly one of connectorRef, connectorID must be set",
+        "exactly one of connectorRef, connectorID, connector must be set",
         keeps=(
             {"connectorRef": {"name": "embeddings"}},
+            inside({}),
             {"connectorRef": ABSENT, "connectorID": "aBc_-1", "connectionRef": {"name": "main"}},
         ),
         breaks=(
             {"connectorRef": ABSENT, "connectionRef": {"name": "main"}},
             {"connectorID": "aBc_-1", "connectionRef": {"name": "main"}},
+            {"connector": {"actions": [PREDICT]}, "connectionRef": {"name": "main"}},
         ),
     ),
     RuleCase(
         "RemoteModel",
         "connectionRef may be left out only with connectorRef",
         keeps=({}, {"connectionRef": {"name": "main"}}),
-        breaks=({"connectorRef": ABSENT, "connectorID": "aBc_-1"},),
+        breaks=(
+            {"connectorRef": ABSENT, "connectorID": "aBc_-1"},
+            {"connectorRef": ABSENT, "connector": {"actions": [PREDICT]}},
+        ),
     ),
     RuleCase(
         "RemoteModel",
@@ -175,11 +117,9 @@ RULES: Final[tuple[RuleCase, ...]] = (
         breaks=({"modelGroupRef": {"name": "search"}, "modelGroupID": "aBc_-1"},),
     ),
     *_managed("MLClusterSettings"),
-    _durations("RemoteModel", "healing.window", "between 1m and 24h", ("1m", "24h"), ("59s", "25h")),
-    _durations(
-        "RemoteModel", "healing.stuckAfter", "between 10s and 24h", ("10s", "1440m"), ("9s", "24h1ms")
-    ),
-    _durations("RemoteModel", "probe.interval", "at least 30s", ("30s", "24h"), ("29s", "0s")),
+    durations("RemoteModel", "healing.window", "between 1m and 24h", ("1m", "24h"), ("59s", "25h")),
+    durations("RemoteModel", "healing.stuckAfter", "between 10s and 24h", ("10s", "1440m"), ("9s", "24h1ms")),
+    durations("RemoteModel", "probe.interval", "at least 30s", ("30s", "24h"), ("29s", "0s")),
     RuleCase(
         "RemoteModel",
         "at most one of parameters, body may be set",
@@ -210,6 +150,7 @@ _SETTINGS: Final = {
     "task_dispatcher.eligible_node_role.remote_model": ["data"],
 }
 _IMMUTABLE: Final = "connectionRef cannot be changed; delete the object and create it again"
+_OWN: Final = "OpenSearch cannot move a model to or from a connector of its own; create another model"
 UPDATE_RULES: Final[tuple[UpdateCase, ...]] = (
     *(
         UpdateCase(
@@ -246,6 +187,20 @@ UPDATE_RULES: Final[tuple[UpdateCase, ...]] = (
         _IMMUTABLE,
         before={},
         keeps=({"deploy": False}, {"modelGroupRef": {"name": "search"}}),
+        breaks=({"connectionRef": {"name": "main"}},),
+    ),
+    UpdateCase(
+        "RemoteModel",
+        _OWN,
+        before={"connectionRef": {"name": "main"}},
+        keeps=({"connectionRef": {"name": "main"}, "connectorRef": {"name": "other"}},),
+        breaks=(inside({}),),
+    ),
+    UpdateCase(
+        "RemoteModel",
+        _OWN,
+        before=inside({}),
+        keeps=(inside({"description": "changed"}),),
         breaks=({"connectionRef": {"name": "main"}},),
     ),
 )
@@ -292,6 +247,7 @@ ACCEPTED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("RemoteModel", {"probe": {"expect": {"jsonPath": "a-b[0][12].c_d", "dimension": 1024}}}),
     ("MLConnector", {"extra": {"provisioned_by": "search", "nested": {"a": [1, None]}}}),
     ("RemoteModel", {"extra": {"model_config": {"model_type": "text_embedding", "n": 1.5}}}),
+    ("RemoteModel", inside({"protocol": "aws_sigv4", "extra": {"a": {"b": None}}, "name": "mine"})),
     ("RemoteModel", {"exportID": {"name": "ids"}}),
     ("RemoteModel", {"exportID": {"kind": "Secret", "name": "search.ids", "key": "MODEL_ID"}}),
     ("MLClusterSettings", {"settings": _SETTINGS, "onDelete": "Leave"}),
@@ -359,6 +315,9 @@ REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("RemoteModel", {"healing": {"maxAttempts": 0}}),
     ("MLConnector", {"extra": [1]}),
     ("RemoteModel", {"extra": {f"f{number}": 1 for number in range(129)}}),
+    ("RemoteModel", inside({"actions": []})),
+    ("RemoteModel", inside({"actions": [PREDICT, PREDICT]})),
+    ("RemoteModel", inside({"actions": [PREDICT | {"url": "ftp://models.example"}]})),
     ("RemoteModel", {"exportID": {}}),
     ("RemoteModel", {"exportID": {"kind": "Deployment", "name": "ids"}}),
     ("RemoteModel", {"exportID": {"name": "Upper"}}),

@@ -114,7 +114,7 @@ class MemoryOpenSearch:
         self._delete("delete_group", "group", group_id, users="model_group_id")
 
     async def register_model(self, body: Mapping[str, Any]) -> Registered:
-        shown = {**body, "model_state": "REGISTERED", "model_version": "1"}
+        shown = {**_without_credential(body), "model_state": "REGISTERED", "model_version": "1"}
         return Registered(self._create("register_model", "model", shown), self._task("COMPLETED"))
 
     async def get_model(self, model_id: str) -> Hit | None:
@@ -123,7 +123,12 @@ class MemoryOpenSearch:
     async def update_model(self, model_id: str, body: Mapping[str, Any]) -> None:
         if self.docs["model"][model_id]["model_state"] == "DEPLOYING":
             self.fail("update_model", MLCode.BUSY)
-        self._update("update_model", "model", model_id, body)
+        shown = _without_credential(body)
+        if "connector" in shown:
+            before = self.docs["model"][model_id]["connector"]
+            parameters = {**before["parameters"], **shown["connector"].get("parameters", {})}
+            shown["connector"] = {**before, **shown["connector"], "parameters": parameters}
+        self._update("update_model", "model", model_id, shown)
 
     async def delete_model(self, model_id: str) -> None:
         state = self.docs["model"].get(model_id, {}).get("model_state")
@@ -237,6 +242,11 @@ def embedding(length: int) -> dict[str, Any]:
     """Return an answer of ML Commons that holds one vector."""
     output = {"name": "sentence_embedding", "data_type": "FLOAT32", "data": [0.5] * length}
     return {"inference_results": [{"output": [output], "status_code": 200}]}
+
+
+def _without_credential(body: Mapping[str, Any]) -> dict[str, Any]:
+    own = {key: value for key, value in body.get("connector", {}).items() if key != "credential"}
+    return {**body, "connector": own} if own else dict(body)
 
 
 def _end(failure: Failure | None) -> None:

@@ -103,8 +103,8 @@ class Update(Model):
     rules: ClassVar[tuple[Rule, ...]] = (lasts("keepOldFor", "0s", "24h"),)
 
 
-class MLConnectorSpec(ManagedSpec):
-    """The connector as it should be."""
+class ConnectorFields(Model):
+    """What a connector is, whether it stands alone or belongs to a model."""
 
     name: RemoteName | None = None
     """Name of the connector in OpenSearch; default: the name of this object."""
@@ -126,15 +126,10 @@ class MLConnectorSpec(ManagedSpec):
     """How the remote service is called."""
     client_config: ClientConfig | None = None
     """The HTTP client of OpenSearch towards the remote service."""
-    access: Access | None = None
-    """Who may use the connector; leave it out where access control is off."""
     extra: FreeForm = Field(default_factory=dict)
     """Further fields of OpenSearch's own request, sent as they are; no secret, no field that has a name."""
-    update: Update = Update()
-    """How a change reaches the models that use the connector."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        *ManagedSpec.rules,
         Rule(
             cel="!has(self.credentialsFrom) || !has(self.credentials) || size(self.credentials) == 0",
             message="at most one of credentials, credentialsFrom may be set",
@@ -142,6 +137,21 @@ class MLConnectorSpec(ManagedSpec):
             holds=lambda body: "credentialsFrom" not in body or not body["credentials"],
         ),
     )
+
+
+class MLConnectorSpec(ConnectorFields, ManagedSpec):
+    """The connector as it should be."""
+
+    access: Access | None = None
+    """Who may use the connector; leave it out where access control is off."""
+    update: Update = Update()
+    """How a change reaches the models that use the connector."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (*ManagedSpec.rules, *ConnectorFields.rules)
+
+
+class InternalConnector(ConnectorFields):
+    """A connector that belongs to one model, and is part of it in OpenSearch."""
 
 
 class PreviousConnector(Model):

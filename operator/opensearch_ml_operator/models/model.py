@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from .common import ConnectionRef, LifecycleSpec, LocalRef, ManagedStatus, Model
+from .connector import InternalConnector
 from .export import ExportID
 from .fields import Description, Duration, FreeForm, LongText, RemoteID, RemoteName, ShortText, Timestamp
 from .probe import Probe, ProbeStatus
@@ -70,6 +71,8 @@ class RemoteModelSpec(LifecycleSpec):
     """The MLConnector that the model calls."""
     connector_id: Annotated[RemoteID | None, Field(alias="connectorID")] = None
     """Id of a connector that is not managed here."""
+    connector: InternalConnector | None = None
+    """A connector of the model's own, part of it in OpenSearch. Cannot be added later, nor taken away."""
     model_group_ref: LocalRef | None = None
     """The MLModelGroup that the model belongs to; without this and modelGroupID the operator makes one."""
     model_group_id: Annotated[RemoteID | None, Field(alias="modelGroupID")] = None
@@ -98,7 +101,13 @@ class RemoteModelSpec(LifecycleSpec):
     rules: ClassVar[tuple[Rule, ...]] = (
         *LifecycleSpec.rules,
         immutable("connectionRef"),
-        exactly_one("connectorRef", "connectorID"),
+        exactly_one("connectorRef", "connectorID", "connector"),
+        Rule(
+            cel="has(self.connector) == has(oldSelf.connector)",
+            message="OpenSearch cannot move a model to or from a connector of its own; create another model",
+            field="connector",
+            holds=None,
+        ),
         at_most_one("modelGroupRef", "modelGroupID"),
         Rule(
             cel="has(self.connectionRef) || has(self.connectorRef)",

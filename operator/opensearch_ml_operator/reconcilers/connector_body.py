@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models.common import seconds
-from ..models.connector import Action, ClientConfig, MLConnectorSpec
+from ..models.connector import Action, ClientConfig, ConnectorFields, MLConnectorSpec
 from ..models.snapshot import Snapshot
 from . import extra
 from .access import access_body
@@ -21,7 +21,7 @@ _FIXED = frozenset({"protocol", "access_mode", "backend_roles", "add_all_backend
 """Of these a change in place is either ruinous or not checked by the server."""
 
 
-def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool) -> dict[str, Any] | Fact:
+def content(snapshot: Snapshot, spec: ConnectorFields, *, private_allowed: bool) -> dict[str, Any] | Fact:
     """Return everything of the create body except marker and credential; a Fact when it must not be sent."""
     clash = extra.clash(spec.extra, extra.CONNECTOR)
     if clash is not None:
@@ -46,7 +46,9 @@ def content(snapshot: Snapshot, spec: MLConnectorSpec, *, private_allowed: bool)
         body["description"] = spec.description
     if spec.client_config is not None:
         body["client_config"] = _client_config(spec.client_config)
-    return extra.merged(body | access_body(spec.access), spec.extra)
+    if isinstance(spec, MLConnectorSpec):
+        body |= access_body(spec.access)
+    return extra.merged(body, spec.extra)
 
 
 def mark(snapshot: Snapshot, revision: int, applied: tuple[str | None, ...]) -> str:
@@ -59,12 +61,13 @@ def mark(snapshot: Snapshot, revision: int, applied: tuple[str | None, ...]) -> 
 
 
 def create_body(content: Mapping[str, Any], mark: str, *, credential: Mapping[str, str]) -> dict[str, Any]:
-    """Return the body to send. The server demands a credential: a key-less service gets a dummy."""
-    return {
-        **content,
-        "description": describe(content.get("description"), mark),
-        "credential": dict(credential) or {"none": "none"},
-    }
+    """Return the body to send."""
+    return with_credential({**content, "description": describe(content.get("description"), mark)}, credential)
+
+
+def with_credential(content: Mapping[str, Any], credential: Mapping[str, str]) -> dict[str, Any]:
+    """Return the content with its credential. The server demands one: a key-less service gets a dummy."""
+    return {**content, "credential": dict(credential) or {"none": "none"}}
 
 
 def update_body(content: Mapping[str, Any], mark: str, *, credential: Mapping[str, str]) -> dict[str, Any]:
@@ -76,8 +79,11 @@ def update_body(content: Mapping[str, Any], mark: str, *, credential: Mapping[st
     return {key: value for key, value in body.items() if key not in _FIXED}
 
 
-def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, mark: str) -> tuple[str, ...]:
-    """Return the names of the fields in which the remote connector differs from what was sent."""
+def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, mark: str | None) -> tuple[str, ...]:
+    """Return the names of the fields in which the remote connector differs from what was sent.
+
+    A connector inside a model carries no `mark`.
+    """
     shown = {
         "name": observed.get("name"),
         "description": observed.get("description"),
@@ -87,11 +93,9 @@ def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, mark: st
         "actions": [_normal(action) for action in observed.get("actions") or []],
         "access_mode": observed.get("access"),
     }
-    wanted = {
-        **content,
-        "description": describe(content.get("description"), mark),
-        "actions": [_normal(action) for action in content["actions"]],
-    }
+    wanted = {**content, "actions": [_normal(action) for action in content["actions"]]}
+    if mark is not None:
+        wanted["description"] = describe(content.get("description"), mark)
     drift = {key for key, value in wanted.items() if key in shown and shown[key] != value}
     beside = {key: value for key, value in content.items() if key not in extra.CONNECTOR}
     drift |= {

@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 
 from ..constants import ConditionType
 from ..models.connector import MLConnectorSpec, MLConnectorStatus
-from ..models.snapshot import ObjectKey, Snapshot
+from ..models.snapshot import ObjectKey
 from . import connector_body, managed, references
 from .conditions import Fact, true
-from .credentials import Credentials
+from .credentials import Credentials, read
 from .outcome import Outcome
-from .ports import MLCommons, SecretSource
+from .ports import MLCommons
 from .records import digest, parse_spec
 from .references import Connected
 from .session import Session
@@ -59,7 +59,9 @@ async def resolve(session: Session[MLConnectorStatus]) -> Wanted | Outcome:
     if not isinstance(connected, Connected):
         return await managed.unconnected(session, connected)
     resolved = true(ConditionType.REFERENCES_RESOLVED)
-    credentials = await _credentials(ports.secrets, snapshot, spec)
+    credentials = await read(
+        ports.secrets, snapshot.key.namespace, spec, type_=ConditionType.CREDENTIALS_RESOLVED
+    )
     if isinstance(credentials, Fact):
         await session.record(resolved, credentials)
         return Outcome(retry=True)
@@ -70,25 +72,6 @@ async def resolve(session: Session[MLConnectorStatus]) -> Wanted | Outcome:
         await session.record(resolved, true(ConditionType.CREDENTIALS_RESOLVED), content)
         return Outcome(requeue_after=managed.resync(spec.resync_interval))
     return Wanted(spec, content, credentials, key, connected.client)
-
-
-async def _credentials(source: SecretSource, snapshot: Snapshot, spec: MLConnectorSpec) -> Credentials | Fact:
-    credentials = Credentials()
-    namespace = snapshot.key.namespace
-    type_ = ConditionType.CREDENTIALS_RESOLVED
-    missing: Fact | None = None
-    if spec.credentials_from is not None:
-        name = spec.credentials_from.secret_ref.name
-        missing = await credentials.add(source, namespace=namespace, secret=name, keys=None, type_=type_)
-    for credential in spec.credentials:
-        if credential.value is not None:
-            credentials.constant(credential.name, credential.value)
-        elif credential.secret_key_ref is not None:
-            ref = credential.secret_key_ref
-            missing = missing or await credentials.add(
-                source, namespace=namespace, secret=ref.name, keys={credential.name: ref.key}, type_=type_
-            )
-    return missing or credentials
 
 
 def resolved() -> tuple[Fact, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..constants import ConditionType, Reason
+from ..models.connector import ConnectorFields
 from .conditions import Fact, false
 from .ports import SecretSource
 from .records import digest
@@ -74,3 +75,23 @@ class Credentials:
         """Add a value that the spec gives and that is no secret."""
         self.values[name] = value
         self._revisions.append(f"{name}={value}")
+
+
+async def read(
+    source: SecretSource, namespace: str, spec: ConnectorFields, *, type_: ConditionType
+) -> Credentials | Fact:
+    """Read all that a connector names, in the order of its spec; the first that is missing is the answer."""
+    credentials = Credentials()
+    missing: Fact | None = None
+    if spec.credentials_from is not None:
+        name = spec.credentials_from.secret_ref.name
+        missing = await credentials.add(source, namespace=namespace, secret=name, keys=None, type_=type_)
+    for credential in spec.credentials:
+        if credential.value is not None:
+            credentials.constant(credential.name, credential.value)
+        elif credential.secret_key_ref is not None:
+            ref = credential.secret_key_ref
+            missing = missing or await credentials.add(
+                source, namespace=namespace, secret=ref.name, keys={credential.name: ref.key}, type_=type_
+            )
+    return missing or credentials

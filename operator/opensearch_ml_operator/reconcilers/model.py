@@ -13,7 +13,7 @@ from ..errors import MLError
 from ..models.common import seconds
 from ..models.model import RemoteModelSpec, RemoteModelStatus
 from ..models.snapshot import ObjectKey, Snapshot
-from . import managed, model_body, model_plan, model_status, own_group
+from . import internal_connector, managed, model_body, model_plan, model_status, own_group
 from .conditions import Fact, false, find, true
 from .corrections import LIMIT, Corrections
 from .create import Role
@@ -84,13 +84,17 @@ class ModelReconciler:
     async def _advance(
         self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
     ) -> Outcome:
+        internal = await internal_connector.resolve(session, spec, resolved)
+        if isinstance(internal, Outcome):
+            resolved.leave(session.snapshot.key)
+            return internal
         group_id = await self._registration.group(session, spec, resolved)
         if isinstance(group_id, Outcome):
             return group_id
         body = model_body.desired(
             session.snapshot, spec, connector_id=resolved.connector_id, group_id=group_id
         )
-        target = Target(spec, resolved, body)
+        target = Target(spec, resolved, body, internal)
         pending = session.status.pending
         if session.status.id is None or (pending is not None and pending.role == Role.MODEL.value):
             waiting = await self._registration.register(session, target)
@@ -175,15 +179,17 @@ class ModelReconciler:
     ) -> tuple[Fact | None, Mapping[str, Any]]:
         """Return what is to be changed in place; and the problem when that cannot be, or does not last."""
         applied = session.status.spec_hash == target.spec_hash
-        unseen = target.spec.extra if applied else None
-        difference = model_body.difference(target.body, source, unseen=unseen)
+        difference = target.difference(source, applied=applied)
         names = ", ".join(sorted(difference))
         if difference and self._corrections.count(session.snapshot.uid, digest(difference)) >= LIMIT:
             words = f"{names} is changed back every time. Find out who or what does it."
             return false(ConditionType.SYNCED, Reason.DRIFT_LOOP, words), {}
-        leftover = ", ".join(model_body.leftover(target.body, source, session.status.extra_fields or ()))
+        leftover = ", ".join(target.leftover(source, session.status.extra_fields or ()))
         if leftover:
-            words = f"OpenSearch cannot take {leftover} away from a model. Set it to what it should be."
+            words = (
+                f"OpenSearch cannot take {leftover} away from a model. Set it to what it should be, or make "
+                "a new RemoteModel."
+            )
             return false(ConditionType.SYNCED, Reason.REJECTED, words, stalled=True), difference
         return None, difference
 
@@ -278,7 +284,7 @@ class ModelReconciler:
             workers=model_status.workers(source),
             model_version=None if version is None else str(version),
             **target.resolved.on_record,
-            connector_id=target.body["connector_id"],
+            connector_id=target.resolved.connector_id,
             model_group_id=target.body["model_group_id"],
             spec_hash=target.spec_hash,
             extra_fields=model_body.extra_fields(target.spec, session.status, source),

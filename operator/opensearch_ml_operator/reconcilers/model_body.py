@@ -23,15 +23,19 @@ def parse(spec: Mapping[str, Any]) -> RemoteModelSpec | Fact:
     return parsed if isinstance(parsed, Fact) else extra.clash(parsed.extra, extra.MODEL) or parsed
 
 
-def desired(snapshot: Snapshot, spec: RemoteModelSpec, *, connector_id: str, group_id: str) -> dict[str, Any]:
-    """Return the fields that register and update share. Without nulls: the server refuses them.
+def desired(
+    snapshot: Snapshot, spec: RemoteModelSpec, *, connector_id: str | None, group_id: str
+) -> dict[str, Any]:
+    """Return the fields that register and update share, but a connector of the model's own.
+
+    Without nulls: the server refuses them.
 
     Both deploy settings are always sent: what is left out is not the default but what was there.
     """
     body: dict[str, Any] = {
         "name": spec.name or snapshot.key.name,
         "description": describe(spec.description, marker(snapshot.uid, Role.MODEL, REVISION)),
-        "connector_id": connector_id,
+        **({} if connector_id is None else {"connector_id": connector_id}),
         "model_group_id": group_id,
         "is_enabled": spec.enabled,
         "deploy_setting": {

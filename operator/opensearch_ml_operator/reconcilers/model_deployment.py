@@ -82,7 +82,7 @@ class Deployment:
             fact = false(ConditionType.REFERENCES_RESOLVED, Reason.CONNECTOR_NOT_FOUND, words)
             await session.record(fact)
             return Outcome(retry=True)
-        await client.update_model(model_id, body)
+        await client.update_model(model_id, target.update_request(body))
         drifted = session.status.spec_hash == target.spec_hash
         if drifted:
             self._corrections.add(session.snapshot.uid, digest(body))
@@ -90,7 +90,7 @@ class Deployment:
         await session.record(
             spec_hash=target.spec_hash,
             extra_fields=model_body.extra_fields(target.spec, session.status),
-            connector_id=target.body["connector_id"],
+            connector_id=target.resolved.connector_id,
             model_group_id=target.body["model_group_id"],
         )
         if new_connector is not None and target.spec.connector_ref is not None:

@@ -187,7 +187,7 @@ def _applicable(target: Target) -> Probe | None:
 
 
 def _hash(session: Session[RemoteModelStatus], target: Target) -> str:
-    return digest([session.status.id, session.snapshot.generation, target.body["connector_id"]])
+    return digest([session.status.id, session.snapshot.generation, target.called])
 
 
 def _is_news(session: Session[RemoteModelStatus], last: _Last) -> bool:

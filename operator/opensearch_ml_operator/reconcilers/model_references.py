@@ -27,7 +27,8 @@ class Resolved:
     registers: Gate
     deploys: Gate
     probes: Gate
-    connector_id: str
+    connector_id: str | None
+    """None: the model has a connector of its own."""
     group_id: str | None
     """None: the operator makes a group for this model alone."""
 
@@ -67,7 +68,7 @@ def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
 ) -> Resolved | Fact | Unknown:
     """Follow all references; the first that leads nowhere is the answer."""
     namespace = snapshot.key.namespace
-    connector_id: str | Fact = spec.connector_id or ""
+    connector_id: str | Fact | None = spec.connector_id
     connection = connection_key(ports, snapshot)
     moved = _named(ports, snapshot)
     if moved.name and moved != connection:

@@ -66,7 +66,7 @@ class Registration:
                 role=Role.MODEL,
                 revision=model_body.REVISION,
                 hash_=target.spec_hash,
-                post=lambda: resolved.client.register_model(model_body.register_body(target.body)),
+                post=lambda: resolved.client.register_model(target.register_request()),
                 with_intent={
                     **resolved.on_record,
                     "export": session.status.export or target.spec.export_id,
@@ -120,7 +120,7 @@ class Registration:
         changes: dict[str, Any] = {
             "id": created.id,
             **target.resolved.on_record,
-            "connector_id": target.body["connector_id"],
+            "connector_id": target.resolved.connector_id,
             "model_group_id": target.body["model_group_id"],
             # One that was found is compared with the spec before it counts as applied.
             "spec_hash": None if created.found else target.spec_hash,

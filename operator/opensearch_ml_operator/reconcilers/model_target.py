@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..constants import ConditionType, Reason
 from ..models.model import RemoteModelSpec
+from . import model_body
 from .conditions import Fact, false, true
+from .internal_connector import FIELD, Internal
 from .model_references import Resolved
 from .records import digest
 
@@ -20,11 +22,38 @@ class Target:
     spec: RemoteModelSpec
     resolved: Resolved
     body: Mapping[str, Any]
+    internal: Internal | None = None
 
     @property
     def spec_hash(self) -> str:
         """Changes with everything that is sent."""
-        return digest(self.body)
+        return digest(self.body if self.internal is None else [self.body, self.internal.revision])
+
+    @property
+    def called(self) -> str:
+        """What the model calls: the id of a connector, or a mark that changes with its own one."""
+        return self.resolved.connector_id or (self.internal.revision if self.internal else "")
+
+    def register_request(self) -> dict[str, Any]:
+        """Return the whole register request, credential and all."""
+        own = {} if self.internal is None else {FIELD: self.internal.register_part()}
+        return {**model_body.register_body(self.body), **own}
+
+    def update_request(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an update with the credential that its connector needs."""
+        own = self.internal.update_part() if self.internal is not None and FIELD in body else None
+        return dict(body) if own is None else {**body, FIELD: own}
+
+    def difference(self, observed: Mapping[str, Any], *, applied: bool) -> dict[str, Any]:
+        """Return what is to be updated; `applied` when the server has taken all of it before."""
+        unseen = self.spec.extra if applied else None
+        own = {} if self.internal is None else self.internal.difference(observed, applied=applied)
+        return model_body.difference(self.body, observed, unseen=unseen) | own
+
+    def leftover(self, observed: Mapping[str, Any], extra_fields: Iterable[str]) -> tuple[str, ...]:
+        """Return what is set on the server, not wanted, and not to be changed by an update."""
+        own = () if self.internal is None else self.internal.leftover(observed)
+        return (*model_body.leftover(self.body, observed, extra_fields), *own)
 
 
 def synced(problem: Fact | None = None) -> tuple[Fact, ...]:

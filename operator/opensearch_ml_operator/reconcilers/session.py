@@ -63,6 +63,8 @@ class Session(Generic[StatusT_co]):
         self.ports = ports
         self.snapshot = snapshot
         self.status: StatusT_co = parse_status(status_model, snapshot.status)
+        self.standing: tuple[Fact, ...] = ()
+        """What is so for all of this pass, and is recorded along with everything else."""
         self._status_model = status_model
 
     @property
@@ -130,7 +132,9 @@ class Session(Generic[StatusT_co]):
         before = self.status
         if facts:
             generation = self.snapshot.generation
-            masked = [replace(fact, message=self.ports.mask(fact.message)) for fact in facts]
+            named = {fact.type for fact in facts}
+            standing = (fact for fact in self.standing if fact.type not in named)
+            masked = [replace(fact, message=self.ports.mask(fact.message)) for fact in (*standing, *facts)]
             changes["conditions"] = build(
                 before.conditions, masked, generation=generation, now=self.now, without=without
             )

@@ -28,6 +28,18 @@ _FIELDS = (
 async def create_connector(cluster: Cluster, call: Call) -> Doc:
     """POST /connectors/_create."""
     body = call.body or {}
+    doc = new_connector(cluster, body)
+    doc |= cluster.access("connector", body, call.user, "connector")
+    if "provisioned_by" in body and cluster.release >= (3, 7):
+        doc["provisioned_by"] = body["provisioned_by"]
+    id_ = cluster.chosen_id(body, "connector", cluster.connectors)
+    doc["created_time"] = doc["last_updated_time"] = cluster.now()
+    cluster.connectors.put(id_, doc)
+    return {"connector_id": id_}
+
+
+def new_connector(cluster: Cluster, body: Doc) -> Doc:
+    """Read a connector that is to be made, alone or inside a model."""
     name = text(body, "name")
     for field in ("name", "version", "protocol"):
         if body.get(field) is None:
@@ -48,15 +60,9 @@ async def create_connector(cluster: Cluster, call: Call) -> Doc:
         raise illegal("No actions configured for this connector")
     doc["actions"] = [_action(action) for action in body["actions"]]
     _check_urls(cluster, doc)
-    doc |= cluster.access("connector", body, call.user, "connector")
     if "client_config" in body:
         doc["client_config"] = _client_config(cluster, body["client_config"])
-    if "provisioned_by" in body and cluster.release >= (3, 7):
-        doc["provisioned_by"] = body["provisioned_by"]
-    id_ = cluster.chosen_id(body, "connector", cluster.connectors)
-    doc["created_time"] = doc["last_updated_time"] = cluster.now()
-    cluster.connectors.put(id_, doc)
-    return {"connector_id": id_}
+    return doc
 
 
 async def get_connector(cluster: Cluster, call: Call) -> Doc:
@@ -75,7 +81,13 @@ async def update_connector(cluster: Cluster, call: Call) -> Doc:
     loaded = [id_ for id_ in _apparent_users(cluster, call.id) if id_ in cluster.loaded]
     if loaded:
         raise refused(400, _in_use(loaded, "undeploy"))
-    body = call.body or {}
+    changes = changed_connector(cluster, doc, call.body or {})
+    changes["last_updated_time"] = cluster.now()
+    return cluster.connectors.merge(call.id, changes, refresh=cluster.refreshes_updates)
+
+
+def changed_connector(cluster: Cluster, doc: Doc, body: Doc) -> Doc:
+    """Read the changes of a connector, alone or inside a model."""
     changes: Doc = {}
     for field in ("name", "description", "version", "protocol"):
         if field in body:
@@ -92,8 +104,7 @@ async def update_connector(cluster: Cluster, call: Call) -> Doc:
         changes["client_config"] = _client_config(cluster, body["client_config"])
     parameters = {**doc["parameters"], **changes.get("parameters", {})}
     _check_urls(cluster, {**doc, **changes, "parameters": parameters})
-    changes["last_updated_time"] = cluster.now()
-    return cluster.connectors.merge(call.id, changes, refresh=cluster.refreshes_updates)
+    return changes
 
 
 async def delete_connector(cluster: Cluster, call: Call) -> Doc:
@@ -111,6 +122,12 @@ async def delete_connector(cluster: Cluster, call: Call) -> Doc:
 def shown(doc: Doc) -> Doc:
     """Leave out what is never shown."""
     return {key: value for key, value in doc.items() if key != "credential"}
+
+
+def serving(cluster: Cluster, id_: str) -> Doc | None:
+    """Return a connector by its own id, or by that of the model that it belongs to."""
+    own: Doc | None = cluster.models.docs.get(id_, {}).get("connector")
+    return cluster.connectors.docs.get(id_) or own
 
 
 def resolve(template: str, parameters: Doc) -> str:

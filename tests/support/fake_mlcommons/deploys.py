@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from .cluster import Call, Cluster
-from .connectors import resolve
+from .connectors import resolve, serving
 from .documents import Doc
 from .refusals import illegal, refused
 from .settings import is_on
@@ -108,10 +108,10 @@ async def predict(cluster: Cluster, call: Call) -> Doc:
         if doc.get("deploy_setting", {}).get("is_auto_deploy_enabled") is False:
             words = "Auto deployment disabled for this model, please deploy model first Model ID:"
             raise illegal(f"{words} {call.id}")
-        if doc["connector_id"] not in cluster.connectors.docs:
+        if serving(cluster, _serves(call.id, doc)) is None:
             raise refused(404, f"Failed to find connector:{doc['connector_id']}")
         start_deploy(cluster, call.id)
-        cluster.loaded[call.id] = doc["connector_id"]
+        cluster.loaded[call.id] = _serves(call.id, doc)
     connector_id = cluster.loaded[call.id]
     _check_payload(cluster, call, connector_id)
     cluster.predictions.append((call.id, connector_id))
@@ -144,7 +144,7 @@ def _check_texts(call: Call) -> None:
 
 def _check_payload(cluster: Cluster, call: Call, connector_id: str) -> None:
     """Refuse a request that leaves a parameter of the template open; texts fill it by pre-processing."""
-    connector = cluster.connectors.docs.get(connector_id, {"actions": [{}], "parameters": {}})
+    connector = serving(cluster, connector_id) or {"actions": [{}], "parameters": {}}
     template = connector["actions"][0].get("request_body")
     if template is None or not call.path.endswith("/_predict"):
         return
@@ -155,12 +155,17 @@ def _check_payload(cluster: Cluster, call: Call, connector_id: str) -> None:
 
 
 def _model_answer(cluster: Cluster, connector_id: str) -> tuple[int, Any]:
-    connector = cluster.connectors.docs.get(connector_id)
+    connector = serving(cluster, connector_id)
     url = resolve(connector["actions"][0]["url"], connector["parameters"]) if connector else ""
     accepted = cluster.model_keys.get(url)
     if connector and accepted is not None and accepted.isdisjoint(connector["credential"].values()):
         return 401, {"error": "Incorrect API key"}
     return cluster.model_answers.get(url, (200, {"connector_id": connector_id}))
+
+
+def _serves(model_id: str, doc: Doc) -> str:
+    """Return the id of the connector that a model calls; its own one has the id of the model."""
+    return model_id if "connector" in doc else str(doc["connector_id"])
 
 
 def _finish(cluster: Cluster, model_id: str, task_id: str, outcome: str) -> None:
@@ -172,7 +177,7 @@ def _finish(cluster: Cluster, model_id: str, task_id: str, outcome: str) -> None
         pass  # a node that has the model does nothing, and does not read its connector again
     elif model_id in cluster.stuck:
         error = "Duplicate deploy model task"
-    elif doc["connector_id"] not in cluster.connectors.docs:
+    elif serving(cluster, _serves(model_id, doc)) is None:
         error = f"Failed to find connector:{doc['connector_id']}"
     elif outcome == "failed":
         error = "the fake was told to fail"
@@ -181,7 +186,7 @@ def _finish(cluster: Cluster, model_id: str, task_id: str, outcome: str) -> None
         cluster.stuck.add(model_id)
         changes: Doc = {"model_state": "DEPLOY_FAILED", "current_worker_node_count": 0}
     else:
-        cluster.loaded.setdefault(model_id, doc["connector_id"])
+        cluster.loaded.setdefault(model_id, _serves(model_id, doc))
         some = len(cluster.nodes) - (1 if outcome == "partial" else 0)
         state = "DEPLOYED" if some == len(cluster.nodes) else "PARTIALLY_DEPLOYED"
         changes = {"model_state": state, "current_worker_node_count": some, "auto_redeploy_retry_times": 0}

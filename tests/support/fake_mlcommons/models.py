@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from .cluster import Call, Cluster, text
+from .connectors import changed_connector, new_connector, shown
 from .deploys import start_deploy
 from .documents import Doc
 from .groups import by_name, put_group
@@ -59,12 +60,12 @@ async def get_model(cluster: Cluster, call: Call) -> Doc:
     doc = cluster.models.docs.get(call.id)
     if doc is None:
         raise refused(404, f"Failed to find model with the provided model id: {call.id}")
-    return doc
+    return shown_model(doc)
 
 
 async def search_models(cluster: Cluster, call: Call) -> Doc:
     """POST /models/_search."""
-    return search(cluster.models, call.body, lambda doc: doc, failed="status_exception")
+    return search(cluster.models, call.body, shown_model, failed="status_exception")
 
 
 async def update_model(cluster: Cluster, call: Call) -> Doc:
@@ -88,8 +89,7 @@ async def update_model(cluster: Cluster, call: Call) -> Doc:
     if doc["model_state"] == "DEPLOYING":
         words = "Model is deploying. Please wait for the model to complete deployment. model ID"
         raise refused(409, f"{words} {call.id}")
-    if connector_id is not None:
-        changes["connector_id"] = connector_id
+    changes |= _connector_fields(cluster, doc, body, connector_id)
     group_id = text(body, "model_group_id", update=True)
     if group_id not in {None, doc["model_group_id"]}:
         changes |= _move(cluster, str(group_id))
@@ -97,6 +97,11 @@ async def update_model(cluster: Cluster, call: Call) -> Doc:
         cluster.loaded[call.id] = str(connector_id)
     changes["last_updated_time"] = cluster.now()
     return cluster.models.merge(call.id, changes, refresh=cluster.refreshes_updates)
+
+
+def shown_model(doc: Doc) -> Doc:
+    """Leave out what is never shown."""
+    return {**doc, "connector": shown(doc["connector"])} if "connector" in doc else doc
 
 
 async def delete_model(cluster: Cluster, call: Call) -> Doc:
@@ -150,11 +155,30 @@ def _new_model(cluster: Cluster, body: Doc) -> Doc:
     if "provisioned_by" in body and cluster.release >= (3, 7):
         doc["provisioned_by"] = body["provisioned_by"]
     connector_id = text(body, "connector_id")
+    if connector_id is None and "connector" in body:
+        return doc | {"connector": new_connector(cluster, body["connector"])}
     if connector_id is None:
         raise illegal("You must provide connector content when creating a remote model without connector id!")
     if connector_id not in cluster.connectors.docs and ("interface" not in body or cluster.release >= (3, 9)):
         raise refused(404, f"Failed to find connector:{connector_id}")
     return doc | {"connector_id": connector_id}
+
+
+def _connector_fields(cluster: Cluster, doc: Doc, body: Doc, connector_id: str | None) -> Doc:
+    """Read what a model is to call; the credential of its own connector, if not sent, is encrypted again."""
+    if connector_id is not None and "connector" in doc:
+        raise illegal("This remote does not have a connector_id field, maybe it uses an internal connector.")
+    if "connector" not in body:
+        return {} if connector_id is None else {"connector_id": connector_id}
+    if "connector" not in doc:
+        if cluster.release < (3, 0):
+            raise refused(500, "System Error", "null_pointer_exception")
+        words = "The model was created with a connector_id and does not have an inline connector."
+        raise refused(400, f"Cannot update connector settings for this model. {words}")
+    changes = changed_connector(cluster, doc["connector"], body["connector"])
+    stored = doc["connector"]["credential"]
+    changes.setdefault("credential", {key: f"AgV4({value})" for key, value in stored.items()})
+    return {"connector": changes}
 
 
 def _common_fields(cluster: Cluster, body: Doc) -> Doc:

@@ -10,10 +10,20 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-_MODULES = ("connectors", "dependants", "deploying", "groups", "models", "reading", "settings", "target")
+_MODULES = (
+    "connectors",
+    "dependants",
+    "deploying",
+    "groups",
+    "internal",
+    "models",
+    "reading",
+    "settings",
+    "target",
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
 
-from . import connectors, dependants, deploying, groups, models, reading, settings  # noqa: E402 - rewritten, so that failures explain
+from . import connectors, dependants, deploying, groups, internal, models, reading, settings  # noqa: E402 - rewritten, so that failures explain
 from .target import Target  # noqa: E402
 
 Check = Callable[[Target], Awaitable[None]]
@@ -24,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     *groups.CHECKS,
     *connectors.CHECKS,
     *models.CHECKS,
+    *internal.CHECKS,
     *deploying.CHECKS,
     *dependants.CHECKS,
 )

@@ -100,7 +100,8 @@ class Target:
         body = {"name": unique("model"), "function_name": "remote", **changes}
         body.setdefault("connector_id", await self.connector() if "connector_id" not in body else "")
         body.setdefault("model_group_id", await self.group() if "model_group_id" not in body else "")
-        return self.made("model", (await self.client.register_model(body)).model_id)
+        given = {key: value for key, value in body.items() if value is not None}
+        return self.made("model", (await self.client.register_model(given)).model_id)
 
     def made(self, kind: str, object_id: str) -> str:
         """Remember an object, to be removed at the end."""
