@@ -17,7 +17,7 @@ RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
 
 
 class ConditionType(StrEnum):
-    """Condition types; all are "True is good" except the three that are present only while True."""
+    """Condition types; all are "True is good" except the three at the end, present only while True."""
 
     READY = "Ready"
     REACHABLE = "Reachable"
@@ -28,6 +28,7 @@ class ConditionType(StrEnum):
     DEPLOYED = "Deployed"
     HEALTHY = "Healthy"
     DELETABLE = "Deletable"
+    SUSPENDED = "Suspended"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
 
@@ -60,6 +61,7 @@ class Reason(StrEnum):
     UPDATING = "Updating"
     SWAPPING = "Swapping"
     WAITING_FOR_UNRESOLVED_CREATE = "WaitingForUnresolvedCreate"
+    DRIFT_DETECTED = "DriftDetected"
     DRIFT_LOOP = "DriftLoop"
     INVALID_SPEC = "InvalidSpec"
     REJECTED = "Rejected"
@@ -84,6 +86,8 @@ class Reason(StrEnum):
     FALSE_CONFLICT = "FalseConflict"
     UNDEPLOY_RUNNING = "UndeployRunning"
     CONNECTION_UNAVAILABLE = "ConnectionUnavailable"
+    # Suspended
+    SUSPENDED = "Suspended"
     # Reconciling
     PROGRESSING = "Progressing"
     PROGRESSING_WITH_RETRY = "ProgressingWithRetry"

@@ -15,12 +15,15 @@ __all__ = [
     "Condition",
     "ConnectionRef",
     "Duration",
+    "HoldableSpec",
+    "HoldableStatus",
     "LifecycleSpec",
     "LocalRef",
     "ManagedSpec",
     "ManagedStatus",
     "Model",
     "Pending",
+    "PendingChange",
     "SecretKeyRef",
     "SecretRef",
     "StatusBase",
@@ -177,11 +180,21 @@ class Pending(Model):
     """When it was announced."""
 
 
-class LifecycleSpec(Model):
+class HoldableSpec(Model):
+    """What keeps the operator from changing anything in OpenSearch."""
+
+    management_policy: Literal["Manage", "Observe"] = "Manage"
+    """Observe: never write to OpenSearch, and show in status.pendingChanges what differs."""
+    suspend: bool = False
+    """Stop all changes for now; looking, and the deletion of this object, go on."""
+
+
+class LifecycleSpec(HoldableSpec):
     """How the remote object is kept and ended; every managed kind has it."""
 
-    deletion_policy: Literal["Delete", "Retain"] = "Delete"
-    """What deleting this object does in OpenSearch: Delete removes the remote object, Retain leaves it."""
+    deletion_policy: Literal["Delete", "Retain"] | None = None
+    """What deleting this object does in OpenSearch: Delete removes the remote object, Retain leaves it.
+    Default: Delete."""
     resync_interval: Duration = "10m"
     """How often the remote object is compared with this one; 0s for never, otherwise at least 30s."""
 
@@ -195,6 +208,17 @@ class ManagedSpec(LifecycleSpec):
     """The connection through which the object is managed. Cannot be changed."""
 
     rules: ClassVar[tuple[Rule, ...]] = (*LifecycleSpec.rules, immutable("connectionRef"))
+
+
+class PendingChange(Model):
+    """One field of the remote object that is not as the spec says."""
+
+    path: ShortText
+    """The field, by its name in OpenSearch."""
+    from_: Annotated[ShortText | None, Field(alias="from")] = None
+    """What stands there; absent when nothing does. Secrets are masked."""
+    to: ShortText | None = None
+    """What it would be changed to; absent when it would be taken away."""
 
 
 class StatusBase(Model):
@@ -212,7 +236,14 @@ class StatusBase(Model):
     """When the remote side was last found as wanted, or made so."""
 
 
-class ManagedStatus(StatusBase):
+class HoldableStatus(StatusBase):
+    """What the status of every kind has that changes something in OpenSearch."""
+
+    pending_changes: Annotated[list[PendingChange], Field(max_length=20)] | None = None
+    """What differs from the spec while it may not, or cannot, be changed; the first 20 fields."""
+
+
+class ManagedStatus(HoldableStatus):
     """What every managed kind's status has."""
 
     id: RemoteID | None = None

@@ -70,7 +70,12 @@ class Snapshot:
 
     @property
     def retain(self) -> bool:
-        """Whether deletion leaves the remote object in place; the annotation overrides the field."""
+        """Whether deletion leaves the remote object in place; the annotation overrides the field.
+
+        Whatever they say, who only observes deletes nothing.
+        """
+        if self.spec.get("managementPolicy") == "Observe":
+            return True
         policy = self.annotations.get(DELETION_POLICY_ANNOTATION) or self.spec.get("deletionPolicy")
         return policy == "Retain"
 

@@ -15,10 +15,10 @@ from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connector import MLConnectorSpec, MLConnectorStatus, PreviousConnector
 from ..models.snapshot import Snapshot
-from . import connector_body, managed, references
+from . import connector_body, connector_holding, holding, managed, references
 from .conditions import Fact, false, true
 from .corrections import LIMIT, Corrections
-from .create import Role, marker
+from .create import Role
 from .creation import Created, Creation
 from .credentials import Credentials
 from .outcome import Outcome
@@ -59,7 +59,12 @@ class ConnectorReconciler:
         wanted = await self._wanted(session)
         if isinstance(wanted, Outcome):
             return wanted
+        hold = holding.of(wanted.spec)
         try:
+            if hold is not None:
+                return await connector_holding.look(
+                    session, wanted.client, wanted.spec, wanted.content, wanted.credentials, hold
+                )
             if session.status.id is None or session.status.pending is not None:
                 return await self._create(session, wanted)
             return await self._keep(session, wanted)
@@ -231,7 +236,10 @@ class ConnectorReconciler:
             session.event("ExternalIDChanged", words, warning=True)
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, wanted)
-        token = marker(session.snapshot.uid, Role.CONNECTOR, status.revision)
+        token = connector_body.token(session.snapshot, status.revision)
+        session.differs(
+            connector_holding.differences(session, wanted.content, wanted.credentials, observed.source)
+        )
         drift = connector_body.drifted(wanted.content, observed.source, token=token)
         if drift:
             return await self._correct(session, wanted, drift)

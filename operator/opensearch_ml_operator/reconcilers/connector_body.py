@@ -52,8 +52,21 @@ def create_body(
     }
 
 
+def token(snapshot: Snapshot, revision: int) -> str:
+    """Return the marker of one revision."""
+    return marker(snapshot.uid, Role.CONNECTOR, revision)
+
+
 def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: str) -> tuple[str, ...]:
     """Return the names of the fields in which the remote connector differs from what was sent."""
+    shown, wanted = compared(content, observed, token=token)
+    return tuple(sorted(key for key, value in wanted.items() if shown[key] != value))
+
+
+def compared(
+    content: Mapping[str, Any], observed: Mapping[str, Any], *, token: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the server shows, and what is wanted, of the fields that can be compared."""
     shown = {
         "name": observed.get("name"),
         "description": observed.get("description"),
@@ -68,7 +81,18 @@ def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: s
         "description": describe(content.get("description"), token),
         "actions": [_normal(action) for action in content["actions"]],
     }
-    return tuple(sorted(key for key, value in wanted.items() if key in shown and shown[key] != value))
+    return (
+        {key: value for key, value in shown.items() if key in wanted},
+        {key: value for key, value in wanted.items() if key in shown},
+    )
+
+
+def hidden(content: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the content that the server fills up or does not show, as a document has them."""
+    config = content.get("client_config") or {}
+    found = {key: (document.get("client_config") or {}).get(key) for key in config}
+    rest = {key: document.get(key) for key in ("backend_roles", "add_all_backend_roles") if key in content}
+    return {"client_config": found, **rest}
 
 
 def _action(action: Action, url: str) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.group import MLModelGroupSpec, MLModelGroupStatus
 from ..models.snapshot import Snapshot
-from . import managed, references
+from . import holding, managed, references
 from .access import access_body
 from .conditions import Fact, false, true
 from .create import Role, describe, marker
 from .creation import Creation
+from .difference import changes
+from .holding import Hold
 from .outcome import Outcome
 from .ports import MLCommons
 from .records import digest, parse_spec
@@ -40,17 +42,23 @@ def difference(desired: Mapping[str, Any], observed: Mapping[str, Any], *, chang
     `changed`: the spec is not the one that was applied last; only then "all backend roles" is sent again, as
     nobody can tell from a list of roles that it was meant to be all of them.
     """
-    shown = {
-        "name": observed.get("name"),
-        "description": observed.get("description"),
-        "access_mode": observed.get("access"),
-    }
-    body = {key: value for key, value in desired.items() if key in shown and shown[key] != value}
+    seen = shown(observed)
+    body = {key: value for key, value in desired.items() if key not in _ACCESS[1:] and seen.get(key) != value}
     roles = desired.get("backend_roles")
-    differ = roles is not None and set(roles) != set(observed.get("backend_roles") or ())
+    differ = roles is not None and set(roles) != set(seen["backend_roles"])
     if "access_mode" in body or differ or (changed and "add_all_backend_roles" in desired):
         body |= {key: desired[key] for key in _ACCESS if key in desired}
     return body
+
+
+def shown(observed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the remote group by the names of the create body."""
+    return {
+        "name": observed.get("name"),
+        "description": observed.get("description"),
+        "access_mode": observed.get("access"),
+        "backend_roles": sorted(observed.get("backend_roles") or ()),
+    }
 
 
 class GroupReconciler:
@@ -74,7 +82,11 @@ class GroupReconciler:
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         desired = desired_body(snapshot, spec)
+        hold = holding.of(spec)
         try:
+            if hold is not None:
+                self._leave(snapshot)
+                return await self._look(session, connected.client, spec, desired, hold)
             if session.status.id is None or session.status.pending is not None:
                 return await self._create(session, connected.client, spec, desired)
             return await self._keep(session, connected.client, spec, desired)
@@ -108,6 +120,28 @@ class GroupReconciler:
             return await self._delete(session, connected.client)
         except MLError as error:
             return await self._not_deleted(session, error)
+
+    async def _look(
+        self,
+        session: Session[MLModelGroupStatus],
+        client: MLCommons,
+        spec: MLModelGroupSpec,
+        desired: Mapping[str, Any],
+        hold: Hold,
+    ) -> Outcome:
+        """Compare, and change nothing."""
+        resolved, interval = true(ConditionType.REFERENCES_RESOLVED), spec.resync_interval
+        if session.status.id is None:
+            return await holding.nothing_yet(session, hold, desired, resolved, interval=interval)
+        max_age = holding.max_age(session, interval)
+        observed = await client.observe("group", session.status.id, max_age=max_age)
+        if observed is None:
+            return await holding.gone(session, hold, desired, resolved, interval=interval)
+        body = difference(desired, observed.source, changed=session.status.spec_hash != digest(desired))
+        found = changes(shown(observed.source), body, mask=self._ports.mask, merged=True)
+        session.differs(found)
+        await session.record(resolved, holding.synced(hold, found))
+        return Outcome(requeue_after=managed.resync(interval))
 
     async def _create(
         self,
@@ -159,6 +193,7 @@ class GroupReconciler:
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, client, spec, desired)
         body = difference(desired, observed.source, changed=changed)
+        session.differs(changes(shown(observed.source), body, mask=self._ports.mask, merged=True))
         if body:
             await client.update_group(id_, body)
             session.event("Updated", f"Changed {', '.join(sorted(body))} of the group.")

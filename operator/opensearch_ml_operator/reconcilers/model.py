@@ -10,21 +10,21 @@ from typing import Any
 
 from ..constants import ConditionType, Reason
 from ..errors import MLError
-from ..models.common import seconds
 from ..models.model import RemoteModelSpec, RemoteModelStatus
 from ..models.snapshot import Snapshot
-from . import managed, model_body, model_plan, model_status
+from . import holding, managed, model_body, model_plan, model_status
 from .conditions import Fact, false, find, true
 from .corrections import LIMIT, Corrections
 from .create import Role
 from .creation import Creation
 from .model_deployment import Deployment
-from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy, Update, Wanted
+from .model_holding import ModelHolding
+from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy, Update
 from .model_probe import Probes
 from .model_references import Resolved, connection_name, resolve
 from .model_registration import PARKED, Registration
 from .model_removal import ModelRemoval
-from .model_target import Target, synced
+from .model_target import Target, synced, wanted
 from .model_watch import Watches
 from .outcome import Outcome
 from .ports import Hit
@@ -43,6 +43,7 @@ class ModelReconciler:
         self._probes = Probes(ports)
         self._registration = Registration(self._creation)
         self._deployment = Deployment(self._creation, self._watches, self._corrections)
+        self._holding = ModelHolding(self._watches)
         self._removal = ModelRemoval(ports, self._creation, self._watches)
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
@@ -57,7 +58,11 @@ class ModelReconciler:
         if not isinstance(resolved, Resolved):
             self._leave(snapshot)
             return await managed.unconnected(session, resolved)
+        hold = holding.of(spec)
         try:
+            if hold is not None:
+                self._leave(snapshot)
+                return await self._holding.look(session, spec, resolved, hold)
             return await self._advance(session, spec, resolved)
         except MLError as error:
             resolved.leave(snapshot.key)
@@ -114,7 +119,7 @@ class ModelReconciler:
         budget = model_status.budget(
             target.spec.healing, None if session.asked else session.status.healing, now=self._ports.now()
         )
-        step = model_plan.plan(_wanted(target), seen, self._intent(session), budget)
+        step = model_plan.plan(wanted(target.spec), seen, self._intent(session), budget)
         if isinstance(step, IntendDeploy):
             self._probes.forget(session.snapshot.uid)
             healed = {
@@ -168,6 +173,7 @@ class ModelReconciler:
         self, session: Session[RemoteModelStatus], target: Target, source: Mapping[str, Any]
     ) -> tuple[Fact | None, Mapping[str, Any]]:
         """Return what is to be changed in place; and the problem when that cannot be, or does not last."""
+        session.differs(model_body.differences(target.body, source, mask=self._ports.mask))
         difference = model_body.difference(target.body, source)
         names = ", ".join(sorted(difference))
         if difference and self._corrections.count(session.snapshot.uid, digest(difference)) >= LIMIT:
@@ -298,12 +304,3 @@ class ModelReconciler:
             spec_hash=None,
         )
         return Outcome(requeue_after=0)
-
-
-def _wanted(target: Target) -> Wanted:
-    setting = target.spec.deploy_setting
-    return Wanted(
-        deploy=target.spec.deploy,
-        rests=setting.ttl_minutes >= 0 and setting.auto_deploy_enabled,
-        stuck_after=seconds(target.spec.healing.stuck_after),
-    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..models.common import PendingChange
 from ..models.model import RemoteModelSpec
 from ..models.snapshot import Snapshot
 from .create import Role, describe, marker
+from .difference import changes
 
 REVISION = 1
 """A model is never replaced: its id stands in pipelines."""
@@ -56,16 +58,20 @@ def difference(body: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str
 
     What the server leaves out has its default there: enabled, auto-deploy on, no limit in time.
     """
-    shown = {
-        **observed,
-        "is_enabled": observed.get("is_enabled", True),
-        "deploy_setting": {
-            "is_auto_deploy_enabled": True,
-            "model_ttl_minutes": -1,
-            **_mapping(observed.get("deploy_setting")),
-        },
-    }
+    shown = _shown(observed)
     return {key: value for key, value in body.items() if not _covers(shown.get(key), value)}
+
+
+def differences(
+    body: Mapping[str, Any], observed: Mapping[str, Any], *, mask: Callable[[str], str]
+) -> tuple[PendingChange, ...]:
+    """Return the difference field by field, with what is left over."""
+    shown = _shown(observed)
+    over = {field: shown[field] for field in leftover(body, observed)}
+    return (
+        *changes(shown, difference(body, observed), mask=mask, merged=True),
+        *changes(over, {}, mask=mask),
+    )
 
 
 def leftover(body: Mapping[str, Any], observed: Mapping[str, Any]) -> tuple[str, ...]:
@@ -76,6 +82,18 @@ def leftover(body: Mapping[str, Any], observed: Mapping[str, Any]) -> tuple[str,
     return tuple(
         field for field in ("rate_limiter", "guardrails") if observed.get(field) and field not in body
     )
+
+
+def _shown(observed: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **observed,
+        "is_enabled": observed.get("is_enabled", True),
+        "deploy_setting": {
+            "is_auto_deploy_enabled": True,
+            "model_ttl_minutes": -1,
+            **_mapping(observed.get("deploy_setting")),
+        },
+    }
 
 
 def auto_deploys(observed: Mapping[str, Any]) -> bool:
