@@ -61,6 +61,7 @@ class Life:
         """Make a connector, a group and a model of both."""
         client = self.client
         connector = self._note("connector", await client.create_connector(_connector()))
+        await client.update_connector(connector, _connector())
         group = self._note("group", await client.create_group({"name": "role", "description": "first"}))
         await client.update_group(group, {"name": "role", "description": "second"})
         body = {"name": "role", "function_name": "remote", "connector_id": connector, "model_group_id": group}

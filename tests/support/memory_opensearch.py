@@ -27,6 +27,9 @@ class Failure:
     """Seconds until the caller gives up."""
 
 
+_LOADED = frozenset({"DEPLOYED", "DEPLOYING", "PARTIALLY_DEPLOYED"})
+
+
 class MemoryOpenSearch:
     """The documents of one cluster, with the server's defaults filled in; models deploy at once."""
 
@@ -76,6 +79,19 @@ class MemoryOpenSearch:
 
     async def get_connector(self, connector_id: str) -> Hit | None:
         return self._get("get_connector", "connector", connector_id)
+
+    async def update_connector(self, connector_id: str, body: Mapping[str, Any]) -> None:
+        loaded = tuple(
+            id_
+            for id_, doc in self.docs["model"].items()
+            if doc.get("connector_id") == connector_id and doc.get("model_state") in _LOADED
+        )
+        if loaded:
+            self.fail("update_connector", MLCode.IN_USE, error={"ids": loaded})
+        doc = self.docs["connector"].get(connector_id, {})
+        changes = {key: value for key, value in body.items() if key != "credential"}
+        changes["parameters"] = {**doc.get("parameters", {}), **body.get("parameters", {})}
+        self._update("update_connector", "connector", connector_id, changes)
 
     async def delete_connector(self, connector_id: str) -> None:
         self._delete("delete_connector", "connector", connector_id, users="connector_id")
@@ -146,6 +162,10 @@ class MemoryOpenSearch:
         _end(self._begin(f"search_{kind}"))
         found = (id_ for id_, doc in self.docs[kind].items() if marker in str(doc["description"]).split())
         return tuple(Hit(id_, dict(self.docs[kind][id_])) for id_ in found)
+
+    async def search_name(self, kind: str, name: str) -> tuple[Hit, ...]:
+        _end(self._begin(f"search_{kind}"))
+        return tuple(Hit(id_, dict(doc)) for id_, doc in self.docs[kind].items() if doc["name"] == name)
 
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         del max_age

@@ -74,6 +74,7 @@ _DELETES: Final = (Operation.DELETE_CONNECTOR, Operation.DELETE_GROUP, Operation
 _ADDRESSED: Final = (
     *_READS,
     *_DELETES,
+    Operation.UPDATE_CONNECTOR,
     Operation.UPDATE_GROUP,
     Operation.UPDATE_MODEL,
     Operation.DEPLOY_MODEL,

@@ -70,6 +70,14 @@ class MLCommonsClient:
         """Read a connector, never with its credential; None when the server says that there is none."""
         return await get(self._transport, self._identity, "connector", connector_id)
 
+    async def update_connector(self, connector_id: str, body: Mapping[str, Any]) -> None:
+        """Change a connector in place; IN_USE while a model that is loaded uses it, or seems to.
+
+        Parameters and credentials are merged, actions and client_config replaced
+        (UpdateConnectorTransportAction).
+        """
+        await self._update("connector", connector_id, Operation.UPDATE_CONNECTOR, body)
+
     async def delete_connector(self, connector_id: str) -> None:
         """Ask for deletion; IN_USE may be a stranger's fault, its ids are to be compared one by one."""
         await self._delete("connector", connector_id, Operation.DELETE_CONNECTOR)
@@ -163,6 +171,16 @@ class MLCommonsClient:
         Raises MLError AMBIGUOUS when there is none, but another cluster than the one meant has said so.
         """
         found = await searches.by_marker(self._transport, kind, marker)
+        if not found:
+            await self._identity.confirm()
+        return found
+
+    async def search_name(self, kind: str, name: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` that have this very name; on 2.x as of a second ago.
+
+        Raises MLError AMBIGUOUS when there is none, but another cluster than the one meant has said so.
+        """
+        found = await searches.by_name(self._transport, kind, name)
         if not found:
             await self._identity.confirm()
         return found

@@ -17,6 +17,7 @@ class Operation(StrEnum):
     CREATE_CONNECTOR = "create-connector"
     GET_CONNECTOR = "get-connector"
     SEARCH_CONNECTORS = "search-connectors"
+    UPDATE_CONNECTOR = "update-connector"
     DELETE_CONNECTOR = "delete-connector"
     CREATE_GROUP = "create-group"
     GET_GROUP = "get-group"

@@ -13,6 +13,8 @@ from .schemas import SearchResult, read
 from .transport import Transport
 
 _MARKER_HITS: Final = 100
+_NAME_HITS: Final = 1000
+"""A local model has a document for each 10 MB of it."""
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -24,6 +26,12 @@ async def by_marker(transport: Transport, kind: str, marker: str) -> tuple[Hit, 
     """
     hits = await search(transport, kind, {"match_phrase": {"description": marker}}, size=_MARKER_HITS)
     return tuple(hit for hit in hits if marker in _WORD.findall(str(hit.source.get("description", ""))))
+
+
+async def by_name(transport: Transport, kind: str, name: str) -> tuple[Hit, ...]:
+    """Find the objects of this very name; the parts of a local model have names too, and are left out."""
+    hits = await search(transport, kind, {"term": {"name.keyword": name}}, size=_NAME_HITS)
+    return tuple(hit for hit in hits if hit.source.get("name") == name and "chunk_number" not in hit.source)
 
 
 async def by_ids(transport: Transport, kind: str, ids: Sequence[str]) -> Mapping[str, Hit]:

@@ -101,6 +101,9 @@ class MLCommons(Protocol):
     async def get_connector(self, connector_id: str) -> Hit | None:
         """Read a connector; None when the server says that there is none."""
 
+    async def update_connector(self, connector_id: str, body: Mapping[str, Any]) -> None:
+        """Change a connector in place. No key of its parameters or credentials goes away by that."""
+
     async def delete_connector(self, connector_id: str) -> None:
         """Ask for deletion; a missing one is no error, and success is no proof."""
 
@@ -145,6 +148,9 @@ class MLCommons(Protocol):
 
     async def search_marker(self, kind: str, marker: str) -> tuple[Hit, ...]:
         """Find the objects of `kind` (connector, group, model) whose description holds this very marker."""
+
+    async def search_name(self, kind: str, name: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` that have this very name."""
 
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         """Read through the batch: at most `max_age` seconds old, one `_search` for many objects.
@@ -232,6 +238,9 @@ class Catalog(Protocol):
 
     def get(self, key: ObjectKey) -> Snapshot | None:
         """Return the newest snapshot, or None when the object is unknown."""
+
+    def all(self, kind: str) -> tuple[Snapshot, ...]:
+        """Return the newest snapshots of all known objects of a kind."""
 
     def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
         """Return the objects whose spec refers to this one."""

@@ -170,15 +170,33 @@ async def _deleted(t: Target, connector: str) -> bool:
 
 
 async def a_connector_of_a_loaded_model_cannot_be_changed(t: Target) -> None:
-    connector = await t.connector(parameters={"a": "1", "b": "2"})
+    connector = await t.connector(parameters={"a": "1", "b": "2"}, client_config={"max_connection": 7})
     model = await t.model(connector_id=connector)
-    answer = await t.raw("PUT", f"{ML}/connectors/{connector}", {"parameters": {"a": "3"}})
-    assert (answer.status, answer.body["result"]) == (200, "updated")
-    assert (await t.document("connector", connector))["parameters"] == {"a": "3", "b": "2"}
+    await t.client.update_connector(connector, {"parameters": {"a": "3"}, "client_config": {}})
+    document = await t.document("connector", connector)
+    assert document["parameters"] == {"a": "3", "b": "2"}
+    assert document["client_config"]["max_connection"] == 30
     await t.deployed(model)
-    answer = await t.raw("PUT", f"{ML}/connectors/{connector}", {"parameters": {"a": "4"}})
-    words = f"1 models are still using this connector, please undeploy the models first: [{model}]"
-    assert answer.error == (400, "status_exception", words)
+    with pytest.raises(MLError) as refused:
+        await t.client.update_connector(connector, {"parameters": {"a": "4"}})
+    assert (refused.value.code, refused.value.ids) == (MLCode.IN_USE, (model,))
+    assert refused.value.message == (
+        f"1 models are still using this connector, please undeploy the models first: [{model}]"
+    )
+
+
+async def an_untrusted_connector_cannot_be_changed(t: Target) -> None:
+    connector = await t.connector()
+    with pytest.raises(MLError) as refused:
+        await t.client.update_connector(connector, {"actions": [t.action(url="https://untrusted.example/")]})
+    assert refused.value.code is MLCode.ENDPOINT_NOT_TRUSTED
+
+
+async def a_missing_connector_cannot_be_changed(t: Target) -> None:
+    await t.connector()
+    with pytest.raises(MLError) as refused:
+        await t.client.update_connector("missing", {"description": "x"})
+    assert refused.value.code is MLCode.NOT_FOUND
 
 
 CHECKS = (
@@ -192,4 +210,6 @@ CHECKS = (
     a_used_connector_stays_whatever_the_model_does,
     a_stranger_that_shares_a_word_of_the_id_blocks_deletion,
     a_connector_of_a_loaded_model_cannot_be_changed,
+    an_untrusted_connector_cannot_be_changed,
+    a_missing_connector_cannot_be_changed,
 )
