@@ -67,6 +67,8 @@ class Reason(StrEnum):
     REJECTED = "Rejected"
     ENDPOINT_NOT_TRUSTED = "EndpointNotTrusted"
     PRIVATE_ADDRESS = "PrivateAddress"
+    NOT_OWNED = "NotOwned"
+    AMBIGUOUS_MATCH = "AmbiguousMatch"
     CONFLICT = "Conflict"
     THROTTLED = "Throttled"
     # Registered, Deployed

@@ -7,11 +7,22 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from .fields import DataKey, Duration, ListMap, ListSet, ObjectName, RemoteID, ShortText, Timestamp
-from .rules import Rule, immutable, lasts, seconds
+from .fields import (
+    DataKey,
+    Duration,
+    ListMap,
+    ListSet,
+    ObjectName,
+    RemoteID,
+    RemoteName,
+    ShortText,
+    Timestamp,
+)
+from .rules import Rule, exactly_one, immutable, lasts, seconds
 
 __all__ = [
     "Access",
+    "Adopt",
     "Condition",
     "ConnectionRef",
     "Duration",
@@ -189,12 +200,27 @@ class HoldableSpec(Model):
     """Stop all changes for now; looking, and the deletion of this object, go on."""
 
 
+class Adopt(Model):
+    """An object that is in OpenSearch already, to be taken over as it is."""
+
+    id: RemoteID | None = None
+    """Its id."""
+    name: RemoteName | None = None
+    """Its name, letter for letter; no other object of its kind may have the same."""
+    if_missing: Literal["Create", "Fail"] = "Fail"
+    """What to do when there is none: create one, or say so and look again."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (exactly_one("id", "name"),)
+
+
 class LifecycleSpec(HoldableSpec):
     """How the remote object is kept and ended; every managed kind has it."""
 
     deletion_policy: Literal["Delete", "Retain"] | None = None
     """What deleting this object does in OpenSearch: Delete removes the remote object, Retain leaves it.
-    Default: Delete."""
+    Default: Delete; Retain for what was adopted."""
+    adopt: Adopt | None = None
+    """An object that is in OpenSearch already: it becomes this resource's own, and is never replaced."""
     resync_interval: Duration = "10m"
     """How often the remote object is compared with this one; 0s for never, otherwise at least 30s."""
 
@@ -248,5 +274,7 @@ class ManagedStatus(HoldableStatus):
 
     id: RemoteID | None = None
     """Id of the object in OpenSearch."""
+    origin: Literal["Created", "Adopted"] | None = None
+    """Whether the operator made the object or found it."""
     pending: Pending | None = None
     """An announced effect whose outcome is not recorded yet."""

@@ -15,7 +15,7 @@ from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connector import MLConnectorSpec, MLConnectorStatus, PreviousConnector
 from ..models.snapshot import Snapshot
-from . import connector_body, connector_holding, holding, managed, references
+from . import adoption, connector_adopted, connector_body, connector_holding, holding, managed, references
 from .conditions import Fact, false, true
 from .corrections import LIMIT, Corrections
 from .create import Role
@@ -59,17 +59,32 @@ class ConnectorReconciler:
         wanted = await self._wanted(session)
         if isinstance(wanted, Outcome):
             return wanted
-        hold = holding.of(wanted.spec)
         try:
-            if hold is not None:
-                return await connector_holding.look(
-                    session, wanted.client, wanted.spec, wanted.content, wanted.credentials, hold
-                )
-            if session.status.id is None or session.status.pending is not None:
-                return await self._create(session, wanted)
-            return await self._keep(session, wanted)
+            return await self._advance(session, wanted)
         except MLError as error:
             return await managed.refused(session, error, doing="bring the connector up to date")
+
+    async def _advance(self, session: Session[MLConnectorStatus], wanted: _Wanted) -> Outcome:
+        hold = holding.of(wanted.spec)
+        waiting = await adoption.adopt(session, wanted.client, "connector", wanted.spec)
+        if waiting is not None:
+            return waiting
+        if hold is not None:
+            return await connector_holding.look(
+                session, wanted.client, wanted.spec, wanted.content, wanted.credentials, hold
+            )
+        if session.status.id is None or session.status.pending is not None:
+            return await self._create(session, wanted)
+        if adoption.is_adopted(session.snapshot):
+            return await connector_adopted.keep(
+                session,
+                wanted.client,
+                wanted.spec,
+                wanted.content,
+                wanted.credentials,
+                self._corrections,
+            )
+        return await self._keep(session, wanted)
 
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Delete all revisions once no model uses them, and prove it."""
@@ -81,7 +96,9 @@ class ConnectorReconciler:
     async def _finalize(self, snapshot: Snapshot) -> Outcome:
         session = Session(self._ports, snapshot, MLConnectorStatus)
         status = session.status
-        if snapshot.retain or (status.id is None and status.pending is None and not status.previous):
+        if adoption.releases(self._ports, snapshot) or (
+            status.id is None and status.pending is None and not status.previous
+        ):
             return managed.retained(session)
         connected = managed.connection_for_deletion(
             self._ports, snapshot, references.connection_name(snapshot)
@@ -160,6 +177,7 @@ class ConnectorReconciler:
         await session.record(
             *_ready(),
             id=created.id,
+            origin="Created",
             pending=None,
             revision=revision,
             previous=previous,

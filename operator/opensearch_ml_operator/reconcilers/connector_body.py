@@ -52,6 +52,11 @@ def create_body(
     }
 
 
+def for_adopted(content: Mapping[str, Any], spec: MLConnectorSpec) -> dict[str, Any]:
+    """Return the content for a connector that was there before: what the spec does not say stays."""
+    return {key: value for key, value in content.items() if key != "name" or spec.name is not None}
+
+
 def token(snapshot: Snapshot, revision: int) -> str:
     """Return the marker of one revision."""
     return marker(snapshot.uid, Role.CONNECTOR, revision)
@@ -64,9 +69,12 @@ def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, token: s
 
 
 def compared(
-    content: Mapping[str, Any], observed: Mapping[str, Any], *, token: str
+    content: Mapping[str, Any], observed: Mapping[str, Any], *, token: str | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what the server shows, and what is wanted, of the fields that can be compared."""
+    """Return what the server shows, and what is wanted, of the fields that can be compared.
+
+    Without a token, for a connector that was adopted, the description is only what the spec says.
+    """
     shown = {
         "name": observed.get("name"),
         "description": observed.get("description"),
@@ -76,9 +84,10 @@ def compared(
         "actions": [_normal(action) for action in observed.get("actions") or []],
         "access_mode": observed.get("access"),
     }
+    described = {} if token is None else {"description": describe(content.get("description"), token)}
     wanted = {
         **content,
-        "description": describe(content.get("description"), token),
+        **described,
         "actions": [_normal(action) for action in content["actions"]],
     }
     return (

@@ -8,7 +8,7 @@ from typing import Any
 from ..constants import ConditionType
 from ..models.common import PendingChange
 from ..models.connector import MLConnectorSpec, MLConnectorStatus
-from . import connector_body, holding, managed
+from . import adoption, connector_body, holding, managed
 from .conditions import true
 from .credentials import Credentials
 from .difference import changes
@@ -35,6 +35,8 @@ async def look(
     observed = await client.observe("connector", id_, max_age=holding.max_age(session, interval))
     if observed is None:
         return await holding.gone(session, hold, content, *resolved, interval=interval)
+    if adoption.is_adopted(session.snapshot):
+        content = connector_body.for_adopted(content, spec)
     found = differences(session, content, credentials, observed.source)
     session.differs(found)
     await session.record(
@@ -53,9 +55,11 @@ def differences(
 ) -> tuple[PendingChange, ...]:
     """Return what a change would change. Credentials are never shown: only that they are others now."""
     status, mask = session.status, session.ports.mask
-    token = connector_body.token(session.snapshot, status.revision)
+    adopted = adoption.is_adopted(session.snapshot)
+    token = None if adopted else connector_body.token(session.snapshot, status.revision)
+    observed = adoption.seen(session.snapshot, observed)
     before, after = connector_body.compared(content, observed, token=token)
-    if status.spec_hash != digest(content):
+    if adopted or status.spec_hash != digest(content):
         before, after = (
             connector_body.hidden(content, observed) | before,
             connector_body.hidden(content, content) | after,

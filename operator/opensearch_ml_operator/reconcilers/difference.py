@@ -17,6 +17,8 @@ _SECRET = re.compile(
     r"(?i)password|secret|credential|authorization|cookie|(api|access|private)[-_]?key|[-_]key$|token$"
 )
 
+_CREDENTIAL = re.compile(r"(^|\.)credentials?(\.|\[|$)")
+
 
 def changes(
     shown: Mapping[str, Any], wanted: Mapping[str, Any], *, mask: Callable[[str], str], merged: bool = False
@@ -29,7 +31,7 @@ def changes(
     """
     found = []
     for path, before, after in _leaves("", shown, wanted, merged=merged):
-        hidden = _SECRET.search(path.rpartition(".")[2]) is not None
+        hidden = bool(_SECRET.search(path.rpartition(".")[2]) or _CREDENTIAL.search(path))
         found.append(
             PendingChange(
                 path=path[:_LONGEST],

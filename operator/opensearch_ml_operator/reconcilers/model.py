@@ -12,7 +12,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLError
 from ..models.model import RemoteModelSpec, RemoteModelStatus
 from ..models.snapshot import Snapshot
-from . import holding, managed, model_body, model_plan, model_status
+from . import adoption, holding, managed, model_body, model_plan, model_status
 from .conditions import Fact, false, find, true
 from .corrections import LIMIT, Corrections
 from .create import Role
@@ -21,7 +21,7 @@ from .model_deployment import Deployment
 from .model_holding import ModelHolding
 from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy, Update
 from .model_probe import Probes
-from .model_references import Resolved, connection_name, resolve
+from .model_references import Resolved, connection_name, known_group, resolve
 from .model_registration import PARKED, Registration
 from .model_removal import ModelRemoval
 from .model_target import Target, synced, wanted
@@ -60,6 +60,10 @@ class ModelReconciler:
             return await managed.unconnected(session, resolved)
         hold = holding.of(spec)
         try:
+            waiting = await self._adopt(session, spec, resolved)
+            if waiting is not None:
+                self._leave(snapshot)
+                return waiting
             if hold is not None:
                 self._leave(snapshot)
                 return await self._holding.look(session, spec, resolved, hold)
@@ -86,7 +90,9 @@ class ModelReconciler:
     async def _advance(
         self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
     ) -> Outcome:
-        group_id = await self._registration.group(session, spec, resolved)
+        adopted = session.status.origin == "Adopted"
+        group_id: str | Outcome | None = known_group(session.status, resolved) if adopted else None
+        group_id = group_id or await self._registration.group(session, spec, resolved)
         if isinstance(group_id, Outcome):
             return group_id
         body = model_body.desired(
@@ -103,6 +109,19 @@ class ModelReconciler:
             return await self._deployment.deploy(session, target)
         return await self._keep(session, target)
 
+    async def _adopt(
+        self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
+    ) -> Outcome | None:
+        """Take over the model that the spec names; its group is its own unless the spec has another."""
+
+        def along(hit: Hit) -> Mapping[str, Any]:
+            return {
+                "connection": resolved.connection,
+                "model_group_id": hit.source.get("model_group_id"),
+            }
+
+        return await adoption.adopt(session, resolved.client, "model", spec, along=along)
+
     def _is_deploy_due(self, session: Session[RemoteModelStatus]) -> bool:
         pending = session.status.pending
         return pending is not None and pending.role == Role.DEPLOY.value and self._creation.is_fresh(session)
@@ -113,7 +132,7 @@ class ModelReconciler:
         observed = await self._observe(session, target, now=probing)
         if observed is None:
             return await self._lost(session, target)
-        source = observed.source
+        source = adoption.seen(session.snapshot, observed.source)
         problem, difference = self._compare(session, target, source)
         seen = await self._seen(session, target, source, difference)
         budget = model_status.budget(
@@ -285,6 +304,10 @@ class ModelReconciler:
 
     async def _lost(self, session: Session[RemoteModelStatus], target: Target) -> Outcome:
         """Forget the id of a model that the server says is not there, and begin again."""
+        waiting = await adoption.missing(session, target.spec.adopt)
+        if waiting is not None:
+            target.resolved.leave(session.snapshot.key)
+            return waiting
         words = f"Model {session.status.id} has been deleted in OpenSearch; registering it again."
         session.event("ExternalIDChanged", words, warning=True)
         owned = session.status.owned_group_id

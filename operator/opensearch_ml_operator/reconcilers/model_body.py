@@ -8,7 +8,8 @@ from typing import Any
 from ..models.common import PendingChange
 from ..models.model import RemoteModelSpec
 from ..models.snapshot import Snapshot
-from .create import Role, describe, marker
+from . import adoption
+from .create import Role, marker
 from .difference import changes
 
 REVISION = 1
@@ -20,9 +21,9 @@ def desired(snapshot: Snapshot, spec: RemoteModelSpec, *, connector_id: str, gro
 
     Both deploy settings are always sent: what is left out is not the default but what was there.
     """
+    mark = marker(snapshot.uid, Role.MODEL, REVISION)
     body: dict[str, Any] = {
-        "name": spec.name or snapshot.key.name,
-        "description": describe(spec.description, marker(snapshot.uid, Role.MODEL, REVISION)),
+        **adoption.words(snapshot, name=spec.name, description=spec.description, mark=mark),
         "connector_id": connector_id,
         "model_group_id": group_id,
         "is_enabled": spec.enabled,

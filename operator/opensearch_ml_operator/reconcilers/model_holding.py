@@ -9,11 +9,11 @@ from typing import Any
 from ..constants import ConditionType, Reason
 from ..models.common import PendingChange
 from ..models.model import RemoteModelSpec, RemoteModelStatus
-from . import holding, managed, model_body, model_plan, model_status
+from . import adoption, holding, managed, model_body, model_plan, model_status
 from .conditions import Fact, find, true
 from .holding import Hold
 from .model_plan import Budget, IntendDeploy, Look, Rest, Seen
-from .model_references import Resolved
+from .model_references import Resolved, known_group
 from .model_target import wanted
 from .model_watch import Watches
 from .outcome import Outcome
@@ -36,7 +36,7 @@ class ModelHolding:
     ) -> Outcome:
         """Compare, and change nothing. An intent to deploy stands until changes may be made again."""
         status, interval = session.status, spec.resync_interval
-        group_id = resolved.group_id or status.owned_group_id
+        group_id = known_group(status, resolved)
         body = model_body.desired(
             session.snapshot, spec, connector_id=resolved.connector_id, group_id=group_id or ""
         )
@@ -51,7 +51,7 @@ class ModelHolding:
         observed = await resolved.client.observe("model", status.id, max_age=max_age)
         if observed is None:
             return await holding.gone(session, hold, body, references, interval=interval)
-        source = observed.source
+        source = adoption.seen(session.snapshot, observed.source)
         found = model_body.differences(body, source, mask=session.ports.mask)
         deployed, deployment, after = self._deployment(session, spec, source)
         found = (*deployment, *found)

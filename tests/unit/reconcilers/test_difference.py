@@ -68,6 +68,11 @@ def test_what_sounds_like_a_secret_is_masked(key: str) -> None:
     assert found({"p": [{key: "one"}]}, {}) == [(f"p[0].{key}", "***", None)]
 
 
+def test_credentials_are_masked_whatever_their_names() -> None:
+    shown = {"connector": {"credential": {"roleArn": "arn"}}}
+    assert found(shown, {}) == [("connector.credential.roleArn", "***", None)]
+
+
 @pytest.mark.parametrize("key", ["max_tokens", "model", "tokenizer", "keyword"])
 def test_what_does_not_is_not(key: str) -> None:
     assert found({key: "one"}, {key: "two"}) == [(key, "one", "two")]
