@@ -67,6 +67,18 @@ def _managed(kind: str) -> Iterator[RuleCase]:
     )
 
 
+def _adopting(kind: str) -> Iterator[RuleCase]:
+    yield RuleCase(
+        kind,
+        "exactly one of id, name must be set",
+        keeps=(
+            {"adopt": {"id": "aBc_-1"}},
+            {"adopt": {"name": "what others made", "ifMissing": "Create"}},
+        ),
+        breaks=({"adopt": {}}, {"adopt": {"id": "abc", "name": "abc"}}, {"adopt": {"ifMissing": "Fail"}}),
+    )
+
+
 def _access(kind: str) -> Iterator[RuleCase]:
     yield RuleCase(
         kind,
@@ -104,8 +116,10 @@ RULES: Final[tuple[RuleCase, ...]] = (
     _durations("OpenSearchConnection", "timeout.read", "between 1s and 5m", ("1000ms", "5m"), ("0s", "301s")),
     *(RuleCase("OpenSearchConnection", *case) for case in connection_documents.RULES),
     *_managed("MLModelGroup"),
+    *_adopting("MLModelGroup"),
     *_access("MLModelGroup"),
     *_managed("MLConnector"),
+    *_adopting("MLConnector"),
     *_access("MLConnector"),
     RuleCase(
         "MLConnector",
@@ -144,6 +158,7 @@ RULES: Final[tuple[RuleCase, ...]] = (
     ),
     _durations("MLConnector", "update.keepOldFor", "between 0s and 24h", ("0s", "24h"), ("24h1s",)),
     *_managed("RemoteModel"),
+    *_adopting("RemoteModel"),
     RuleCase(
         "RemoteModel",
         "exactly one of connectorRef, connectorID must be set",

@@ -14,7 +14,17 @@ from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connector import MLConnectorStatus, PreviousConnector
 from ..models.snapshot import Snapshot
-from . import connector_body, connector_change, dependants, managed, references
+from . import (
+    adoption,
+    connector_adopted,
+    connector_body,
+    connector_change,
+    connector_holding,
+    dependants,
+    holding,
+    managed,
+    references,
+)
 from .conditions import false, find
 from .connector_change import InPlace, NewRevision, Refuse
 from .connector_revisions import Revisions, remover, rest
@@ -47,11 +57,22 @@ class ConnectorReconciler:
         if isinstance(wanted, Outcome):
             return wanted
         try:
-            if session.status.id is None or session.status.pending is not None:
-                return await self._create(session, wanted)
-            return await self._keep(session, wanted)
+            return await self._advance(session, wanted)
         except MLError as error:
             return await managed.refused(session, error, doing="bring the connector up to date")
+
+    async def _advance(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
+        hold = holding.of(wanted.spec)
+        waiting = await adoption.adopt(session, wanted.client, "connector", wanted.spec)
+        if waiting is not None:
+            return waiting
+        if hold is not None:
+            return await connector_holding.look(session, wanted, hold)
+        if session.status.id is None or session.status.pending is not None:
+            return await self._create(session, wanted)
+        if adoption.is_adopted(session.snapshot):
+            return await connector_adopted.keep(session, wanted, self._corrections)
+        return await self._keep(session, wanted)
 
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Delete all revisions once no model uses them, and prove it."""
@@ -63,7 +84,9 @@ class ConnectorReconciler:
     async def _finalize(self, snapshot: Snapshot) -> Outcome:
         session = Session(self._ports, snapshot, MLConnectorStatus)
         status = session.status
-        if snapshot.retain or (status.id is None and status.pending is None and not status.previous):
+        if adoption.releases(self._ports, snapshot) or (
+            status.id is None and status.pending is None and not status.previous
+        ):
             return managed.retained(session)
         connected = managed.connection_for_deletion(
             self._ports, snapshot, references.connection_name(snapshot)
@@ -94,6 +117,7 @@ class ConnectorReconciler:
         await session.record(
             *ready(),
             id=created.id,
+            origin="Created",
             pending=None,
             revision=revision,
             previous=previous,
@@ -117,6 +141,7 @@ class ConnectorReconciler:
             session.event("ExternalIDChanged", words, warning=True)
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, wanted)
+        session.differs(connector_holding.differences(session, wanted, observed.source))
         mark = connector_body.mark(session.snapshot, status.revision, wanted.applied)
         drift = connector_body.drifted(wanted.content, observed.source, mark=mark)
         if changed and not (applied == UNKNOWN and "description" not in drift):

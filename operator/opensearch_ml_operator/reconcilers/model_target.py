@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..constants import ConditionType, Reason
+from ..models.common import seconds
 from ..models.model import RemoteModelSpec
 from .conditions import Fact, false, true
+from .model_plan import Wanted
 from .model_references import Resolved
 from .records import digest
 
@@ -25,6 +27,16 @@ class Target:
     def spec_hash(self) -> str:
         """Changes with everything that is sent."""
         return digest(self.body)
+
+
+def wanted(spec: RemoteModelSpec) -> Wanted:
+    """Return what the spec says about the deployment."""
+    setting = spec.deploy_setting
+    return Wanted(
+        deploy=spec.deploy,
+        rests=setting.ttl_minutes >= 0 and setting.auto_deploy_enabled,
+        stuck_after=seconds(spec.healing.stuck_after),
+    )
 
 
 def synced(problem: Fact | None = None) -> tuple[Fact, ...]:
