@@ -40,8 +40,9 @@ def stage(request: pytest.FixtureRequest, local_stack: Stack, operator: Operator
 
 
 def connect(stage: Stage, **auth: Any) -> None:
-    """Apply the connection with this login."""
-    stage.kube.apply(*stage.sets.connection(auth=auth), stage.sets.key())
+    """Apply the connection with this login, and with limits that a set notices."""
+    limits = {"requestsPerSecond": 10, "burst": 2}
+    stage.kube.apply(*stage.sets.connection(auth=auth, limits=limits), stage.sets.key())
 
 
 def owner(stage: Stage, model_id: str) -> str:

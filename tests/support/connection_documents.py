@@ -1,4 +1,4 @@
-"""Logins of a connection with the verdict that both judges must come to, as in `kind_documents`."""
+"""Logins and limits with the verdict that both judges must come to, as in `kind_documents`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ RULES: Final[tuple[tuple[str, tuple[Changes, ...], tuple[Changes, ...]], ...]] =
         ({"auth": {"bearer": {}}}, {"auth": {"bearer": {**BEARER["bearer"], **ACCOUNT_TOKEN}}}),
     ),
     (
+        "burst needs requestsPerSecond",
+        ({"limits": {"requestsPerSecond": 1}}, {"limits": {"requestsPerSecond": 1000, "burst": 1}}),
+        ({"limits": {"burst": 1}},),
+    ),
+    (
         "clientCertificate needs https endpoints",
         ({"auth": CERTIFICATE}, {"auth": {}, "endpoints": ["http://opensearch:9200"]}),
         ({"auth": CERTIFICATE, "endpoints": ["https://opensearch:9200", "http://opensearch:9201"]},),
@@ -39,6 +44,14 @@ RULES: Final[tuple[tuple[str, tuple[Changes, ...], tuple[Changes, ...]], ...]] =
 ACCEPTED: Final[tuple[Changes, ...]] = (
     _account_token(audience="https://opensearch.example/", expirationSeconds=600),
     _account_token(audience="search", expirationSeconds=86400),
+)
+
+REFUSED_LIMITS: Final[tuple[Changes, ...]] = (
+    {"requestsPerSecond": 0},
+    {"requestsPerSecond": 1001},
+    {"requestsPerSecond": 0.5},
+    {"requestsPerSecond": 1, "burst": 0},
+    {"requestsPerSecond": 1, "burst": 1001},
 )
 
 REFUSED: Final[tuple[Changes, ...]] = (

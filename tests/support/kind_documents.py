@@ -313,6 +313,7 @@ REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("OpenSearchConnection", {"auth": {"basic": {}}}),
     ("OpenSearchConnection", {"auth": {"basic": {"secretRef": {"name": "Upper"}}}}),
     *(("OpenSearchConnection", {"auth": auth}) for auth in connection_documents.REFUSED),
+    *(("OpenSearchConnection", {"limits": limits}) for limits in connection_documents.REFUSED_LIMITS),
     ("OpenSearchConnection", {"tls": {"caRef": {"kind": "Pod", "name": "ca"}}}),
     ("OpenSearchConnection", {"tls": {"caRef": {"kind": "Secret", "name": "ca", "key": "a/b"}}}),
     ("OpenSearchConnection", {"limits": {"maxInFlight": 65}}),

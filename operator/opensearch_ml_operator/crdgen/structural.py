@@ -88,7 +88,7 @@ class _Converter:
             case "format", "date-time":
                 result = {"format": value}
             case "default", _:
-                result = {} if value is None or not self._defaults else {"default": value}
+                result = {} if value is None or not self._defaults else {"default": _without_nulls(value)}
             case _:
                 raise UnstructuralError(f"{path}: {keyword} {value!r} has no structural form")
         return result
@@ -130,6 +130,13 @@ class _Converter:
             if schema["default"] != filled({}, schema):
                 raise UnstructuralError(f"{path}: its default differs from the defaults of its fields")
             schema["default"] = {}
+
+
+def _without_nulls(value: Any) -> Any:
+    """Leave out what pydantic shows as null in a default: an optional field that is not set."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: each for name, each in value.items() if each is not None}
 
 
 def filled(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,14 +101,27 @@ class Timeout(Model):
 
 
 class Limits(Model):
-    """How much the operator asks of the cluster at once."""
+    """How much the operator asks of the cluster."""
 
+    requests_per_second: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Requests a second in the long run, health checks left out; no limit when absent."""
+    burst: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Requests that may follow each other at once after a pause; as many as in a second when absent."""
     max_in_flight: Annotated[int, Field(ge=1, le=64)] = 16
     """Requests in flight."""
     max_registers: Annotated[int, Field(ge=1, le=8)] = 4
     """Registrations in flight; beyond 10 the server refuses and leaves rubbish behind."""
     max_deploys: Annotated[int, Field(ge=1, le=8)] = 4
     """Deployments in flight; beyond 10 the server refuses and leaves rubbish behind."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.burst) || has(self.requestsPerSecond)",
+            message="burst needs requestsPerSecond",
+            field="burst",
+            holds=lambda body: "burst" not in body or "requestsPerSecond" in body,
+        ),
+    )
 
 
 def _shows_certificates_over_https_alone(body: Mapping[str, Any]) -> bool:
@@ -128,7 +141,7 @@ class OpenSearchConnectionSpec(Model):
     timeout: Timeout = Timeout()
     """How long the operator waits."""
     limits: Limits = Limits()
-    """How much the operator asks of the cluster at once."""
+    """How much the operator asks of the cluster."""
     health_interval: Duration = "30s"
     """How often the cluster's health is checked; between 5s and 1h."""
 

@@ -11,20 +11,11 @@ from ..errors import MLCode, MLError, OperatorError
 from ..reconcilers.ports import AccountToken, ConnectionSettings, TokenSource
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A request as it will leave: the URL is that of the request line and the Host header."""
-
-    method: str
-    url: str
-    body: bytes
-
-
 class Login(Protocol):
     """Makes the headers that say who we are."""
 
-    async def headers(self, request: Outgoing) -> Mapping[str, str]:
-        """Return the headers for this request; raises MLError, and then nothing was sent."""
+    async def headers(self) -> Mapping[str, str]:
+        """Return the headers for the next request; raises MLError, and then nothing was sent."""
 
     def refused(self) -> None:
         """Take note that the cluster answered 401."""
@@ -36,9 +27,8 @@ class FixedLogin:
 
     authorization: str | None = field(default=None, repr=False)
 
-    async def headers(self, request: Outgoing) -> Mapping[str, str]:
+    async def headers(self) -> Mapping[str, str]:
         """Return the header."""
-        del request
         return {"Authorization": self.authorization} if self.authorization is not None else {}
 
     def refused(self) -> None:
@@ -52,9 +42,8 @@ class AccountLogin:
     tokens: TokenSource
     wanted: AccountToken
 
-    async def headers(self, request: Outgoing) -> Mapping[str, str]:
+    async def headers(self) -> Mapping[str, str]:
         """Return the header with a token that is valid now."""
-        del request
         try:
             token = await self.tokens.token(self.wanted)
         except OperatorError as error:

@@ -96,8 +96,7 @@ class Pool:
             if owner == key:
                 gate.resize(_limit(settings, name))
         if old is not None:
-            same_place = old.settings.endpoints == settings.endpoints
-            await old.transport.retire(new.transport if same_place else None)
+            await old.transport.retire(new.transport if _place(old.settings) == _place(settings) else None)
         return new.client
 
     async def drop(self, key: ObjectKey) -> None:
@@ -146,6 +145,11 @@ class Pool:
         if current is not None and current.transport is transport and current.available:
             current.available = False
             self._on_failure(key)
+
+
+def _place(settings: ConnectionSettings) -> tuple[object, ...]:
+    """Return what decides which cluster answers; after a change the health check has to see it first."""
+    return settings.endpoints, settings.ca, settings.server_name
 
 
 def _limit(settings: ConnectionSettings, name: GateName) -> int:

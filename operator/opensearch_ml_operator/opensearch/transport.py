@@ -21,9 +21,10 @@ from ..constants import NAME
 from ..errors import MLCode, MLError
 from ..reconcilers.ports import ConnectionSettings
 from .errors import classify, shorten
-from .login import Login, Outgoing
+from .login import Login
 from .opaque import current_opaque_id
 from .operations import HEALTH_CHECKS, LONG_ANSWERS, Operation
+from .pace import Pace
 from .schemas import unreadable
 from .tls import UnusableTLSError, context_for, refused_certificate
 
@@ -66,6 +67,8 @@ class Transport:
         # Connecting has two steps, TCP and TLS, each with its own limit: past the sum the request has left.
         self._deadline = 2 * (settings.connect_timeout + settings.read_timeout)
         self._slots = asyncio.Semaphore(settings.max_in_flight)
+        rate = settings.requests_per_second
+        self._pace = Pace(rate, settings.burst or rate, clock) if rate is not None else None
         self._calls = 0
         self._retired = False
         self._successor: Transport | None = None
@@ -82,8 +85,8 @@ class Transport:
     ) -> Any:
         """Send one request and return the JSON of its 2xx answer; raises MLError.
 
-        Waits for a free slot first; from then on it takes at most twice the connect and read time-outs, and
-        one connect time-out more for each endpoint that cannot be reached.
+        Waits for its turn and a free slot first; from then on it takes at most twice the connect and read
+        time-outs, and one connect time-out more for each endpoint that cannot be reached.
         """
         if self._refusal is not None:
             raise self._refusal.with_traceback(None)
@@ -93,6 +96,8 @@ class Transport:
             raise MLError(MLCode.NOT_SENT, "the connection's settings have changed, this client is closed")
         self._calls += 1
         try:
+            if self._pace is not None and operation not in HEALTH_CHECKS:
+                await self._pace.turn()
             async with self._slots:
                 return await self._observed(operation, method, path, body)
         except MLError as error:
@@ -160,7 +165,7 @@ class Transport:
         if (opaque := current_opaque_id()) is not None:
             headers["X-Opaque-Id"] = opaque
         try:
-            login = await self._login.headers(Outgoing(method, str(httpx.URL(url)), content or b""))
+            login = await self._login.headers()
             async with (
                 asyncio.timeout(self._deadline),
                 self._client.stream(

@@ -36,6 +36,8 @@ async def resolve(
         server_name=spec.tls.server_name if spec.tls else None,
         connect_timeout=seconds(spec.timeout.connect),
         read_timeout=seconds(spec.timeout.read),
+        requests_per_second=spec.limits.requests_per_second,
+        burst=spec.limits.burst,
         max_in_flight=spec.limits.max_in_flight,
         max_registers=spec.limits.max_registers,
         max_deploys=spec.limits.max_deploys,

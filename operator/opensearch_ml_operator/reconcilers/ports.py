@@ -88,6 +88,9 @@ class ConnectionSettings:
     """The name to ask for and verify instead of the endpoint's host."""
     connect_timeout: float = 5.0
     read_timeout: float = 10.0
+    requests_per_second: int | None = None
+    burst: int | None = None
+    """Requests at once after a pause; as many as in a second when None."""
     max_in_flight: int = 16
     max_registers: int = 4
     max_deploys: int = 4

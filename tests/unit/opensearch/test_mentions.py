@@ -13,6 +13,7 @@ from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons
 from support.fake_mlcommons import FakeMLCommons
 from support.memory_clock import Clock
+from support.memory_tokens import MemoryTokens
 
 ID = "AH30DKIBguw1-bRJA_4B"
 LOOKS = ("get-ingest-pipelines", "get-search-pipelines", "search-agents")
@@ -32,7 +33,11 @@ def clock() -> Clock:
 @pytest.fixture
 async def client(server: FakeMLCommons, clock: Clock) -> AsyncIterator[MLCommons]:
     pool = Pool(
-        observer=lambda *_: None, on_failure=lambda _: None, wake=lambda _: None, clock=clock.monotonic
+        observer=lambda *_: None,
+        on_failure=lambda _: None,
+        wake=lambda _: None,
+        clock=clock.monotonic,
+        tokens=MemoryTokens(),
     )
     key = ObjectKey("OpenSearchConnection", "team", "main")
     yield await pool.put(key, ConnectionSettings(endpoints=(server.url,)))

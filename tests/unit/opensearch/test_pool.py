@@ -108,10 +108,14 @@ async def test_a_replaced_client_finishes_its_calls(pool: Pool) -> None:
         assert await first.create_group({"name": "h"}) in server.groups
 
 
-async def test_a_client_of_other_endpoints_is_not_taken_for_the_old_one(pool: Pool) -> None:
+@pytest.mark.parametrize("changed", ["endpoints", "ca", "server_name"])
+async def test_who_has_the_old_client_does_not_get_to_what_may_be_another_cluster(
+    pool: Pool, changed: str
+) -> None:
     async with FakeMLCommons() as server, FakeMLCommons() as other:
         first = await pool.put(KEY, settings(server))
-        await pool.put(KEY, settings(other))
+        values = {"endpoints": (other.url,), "ca": b"another", "server_name": "another"}
+        await pool.put(KEY, settings(server, **{changed: values[changed]}))
         with pytest.raises(MLError) as closed:
             await first.create_group({"name": "h"})
         assert closed.value.code is MLCode.NOT_SENT

@@ -72,10 +72,10 @@ def test_a_connectors_extra_is_compared_where_it_is_shown(
     snapshot = Stage().add("MLConnector", "one")
     content = connector_body.content(snapshot, spec, private_allowed=False)
     assert not isinstance(content, Fact)
-    sent = connector_body.create_body(content, snapshot, revision=1, credential={})
+    sent = connector_body.create_body(content, "mark", credential={})
     del sent["tenant"]
 
-    assert connector_body.drifted(content, sent | shown, token=sent["description"]) == drift
+    assert connector_body.drifted(content, sent | shown, mark="mark") == drift
 
 
 @pytest.mark.parametrize(
