@@ -18,7 +18,7 @@ ACCEPT_CLUSTER_ANNOTATION: Final = f"{GROUP}/accept-cluster-uuid"
 
 
 class ConditionType(StrEnum):
-    """Condition types; all are "True is good" except the three that are present only while True."""
+    """Condition types; all are "True is good" except the three at the end, present only while True."""
 
     READY = "Ready"
     REACHABLE = "Reachable"
@@ -29,6 +29,7 @@ class ConditionType(StrEnum):
     DEPLOYED = "Deployed"
     HEALTHY = "Healthy"
     DELETABLE = "Deletable"
+    SUSPENDED = "Suspended"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
 
@@ -62,11 +63,14 @@ class Reason(StrEnum):
     UPDATING = "Updating"
     SWAPPING = "Swapping"
     WAITING_FOR_UNRESOLVED_CREATE = "WaitingForUnresolvedCreate"
+    DRIFT_DETECTED = "DriftDetected"
     DRIFT_LOOP = "DriftLoop"
     INVALID_SPEC = "InvalidSpec"
     REJECTED = "Rejected"
     ENDPOINT_NOT_TRUSTED = "EndpointNotTrusted"
     PRIVATE_ADDRESS = "PrivateAddress"
+    NOT_OWNED = "NotOwned"
+    AMBIGUOUS_MATCH = "AmbiguousMatch"
     CONFLICT = "Conflict"
     THROTTLED = "Throttled"
     # Registered, Deployed
@@ -88,6 +92,8 @@ class Reason(StrEnum):
     FALSE_CONFLICT = "FalseConflict"
     UNDEPLOY_RUNNING = "UndeployRunning"
     CONNECTION_UNAVAILABLE = "ConnectionUnavailable"
+    # Suspended
+    SUSPENDED = "Suspended"
     # Reconciling
     PROGRESSING = "Progressing"
     PROGRESSING_WITH_RETRY = "ProgressingWithRetry"

@@ -272,3 +272,16 @@ async def test_both_kinds_live_side_by_side_under_one_name(stage: Stage) -> None
         await eventually(lambda: world.is_ready(GROUPS, "one") and world.is_ready(GROUPS, "two"))
         assert [group["name"] for group in world.ml.groups.values()] == ["one"]
         assert [group["name"] for group in other.groups.values()] == ["two"]
+
+
+@pytest.mark.parametrize("wish", [{"id": "theirs"}, {"name": "theirs"}], ids=str)
+async def test_what_belongs_to_others_cannot_be_adopted(world: Scene, wish: dict[str, str]) -> None:
+    share(world, allowedNamespaces={"names": ["team"]})
+    world.create(GROUPS, "group", {**SHARED, "adopt": wish})
+    fact = await world.becomes(GROUPS, "group", "ReferencesResolved", "NamespaceNotAllowed", seconds=30)
+    assert "spec.adopt" in fact["message"]
+    assert world.ml.count("get-group", "search-groups") == 0
+    world.edit(CLUSTER_CONNECTIONS, "shared", allowExternalIDs=True)
+    fact = await world.becomes(GROUPS, "group", "Synced", "Rejected", seconds=30)
+    assert "no group theirs" in fact["message"]
+    assert world.condition(GROUPS, "group", "ReferencesResolved")["status"] == "True"

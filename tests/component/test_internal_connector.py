@@ -10,6 +10,7 @@ from support.eventually import eventually
 from support.scene import MODELS, Scene, connector_spec
 
 from .conftest import Stage
+from .test_holding import FREE, HOLDS, effects, paths
 
 TOKEN = "value-of-the-credential"
 NEXT = "value-of-the-next-credential"
@@ -138,3 +139,59 @@ async def test_a_spoiled_call_and_a_killed_operator(stage: Stage, operation: str
     world.delete_everything()
     await world.gone()
     assert world.nothing_left
+
+
+@pytest.mark.parametrize("how", HOLDS)
+async def test_what_is_held_is_shown_and_made_afterwards(world: Scene, how: str) -> None:
+    everything(world)
+    await world.ready()
+    await world.quiet()
+    world.ml.requests.clear()
+    world.edit(MODELS, "model", connector=own(parameters={"model": "large", "api_key": "k"}), **HOLDS[how])
+    await world.becomes(MODELS, "model", "Synced", "DriftDetected")
+    assert paths(world, MODELS, "model") == {
+        "connector.parameters.api_key": (None, "***"),
+        "connector.parameters.model": ("small", "large"),
+    }
+    world.edit(MODELS, "model", connector={"parameters": {"model": "small", "api_key": None}})
+    await world.ready()
+    world.secret("key", token=NEXT)
+    world.look_again(MODELS, "model")
+    await world.becomes(MODELS, "model", "Synced", "DriftDetected")
+    assert paths(world, MODELS, "model") == {"connector.credential": ("***", "***")}
+    await world.quiet()
+    assert effects(world) == []
+    world.edit(MODELS, "model", **FREE)
+    await world.ready()
+    check_one(world, NEXT)
+    assert "pendingChanges" not in world.status(MODELS, "model")
+
+
+async def test_what_cannot_be_taken_away_is_shown(world: Scene) -> None:
+    everything(world)
+    await world.ready()
+    world.edit(MODELS, "model", connector={"parameters": None})
+    await world.becomes(MODELS, "model", "Synced", "Rejected")
+    assert paths(world, MODELS, "model") == {"connector.parameters.model": ("small", None)}
+
+
+async def test_one_that_was_there_is_taken_over_without_a_write(world: Scene) -> None:
+    everything(world, description="As it was", deletionPolicy="Retain")
+    await world.ready()
+    ((id_, _),) = world.ml.models.items()
+    world.ml.models[id_]["connector"]["description"] = "As it was"
+    world.delete(MODELS, "model")
+    await eventually(lambda: world.kube.get(MODELS, "model", world.namespace) is None)
+    world.ml.requests.clear()
+    spec: dict[str, Any] = {"connectorRef": None, "connectionRef": {"name": "main"}, "modelGroupRef": None}
+    world.model("mine", adopt={"id": id_}, connector=own(), **spec)
+    await world.ready()
+    await world.quiet()
+    assert (world.status(MODELS, "mine")["id"], effects(world)) == (id_, [])
+    world.secret("key", token=NEXT)
+    world.look_again(MODELS, "mine")
+    await eventually(lambda: world.ml.models[id_]["connector"]["credential"] == {"token": NEXT})
+    await world.ready()
+    assert effects(world) == ["update-model"]
+    connector = world.ml.models[id_]["connector"]
+    assert (connector["name"], connector["description"]) == ("model", "As it was")

@@ -12,6 +12,7 @@ from support.scene import CONNECTORS, MODELS, URL, Scene
 from support.traps import When
 
 from .test_faults import FAULTS, crash_in
+from .test_holding import FREE, HOLDS, effects
 
 PROBE: dict[str, Any] = {"parameters": {"input": ["hello"]}, "expect": {"dimension": 3}}
 VECTOR = [0.25, -0.5, 0.75]
@@ -201,3 +202,38 @@ async def test_a_step_without_an_answer(world: Scene, step: str) -> None:
     world.ml.fail(step, **FAULTS["lost answer"])
     rotate(world, RIGHT)
     await swapped(world, first, model)
+
+
+@pytest.mark.parametrize("how", HOLDS)
+async def test_a_trial_that_is_held_stops_where_it_is_and_goes_on_later(world: Scene, how: str) -> None:
+    first, model = await in_use(world)
+    rotate(world, WRONG)
+    await world.becomes(CONNECTORS, "connector", "Synced", "ProbeFailed")
+    world.edit(CONNECTORS, "connector", **HOLDS[how])
+    await world.becomes(CONNECTORS, "connector", "Synced", "DriftDetected")
+    await world.quiet()
+    world.ml.requests.clear()
+    before = world.status(CONNECTORS, "connector")["lastHandledReconcileAt"]
+    rotate(world, RIGHT)
+    await eventually(lambda: world.status(CONNECTORS, "connector")["lastHandledReconcileAt"] != before)
+    await world.quiet()
+    assert effects(world) == []
+    assert len(world.ml.connectors) == len(world.ml.models) == 2
+    world.edit(CONNECTORS, "connector", **FREE)
+    await swapped(world, first, model)
+
+
+async def test_an_adoption_in_the_middle_ends_it(world: Scene) -> None:
+    """What is adopted is not replaced; what was to replace its predecessor goes."""
+    first, model = await in_use(world)
+    rotate(world, WRONG)
+    await world.becomes(CONNECTORS, "connector", "Synced", "ProbeFailed")
+    other = {**world.ml.connectors.pop(first), "description": "Somebody else's"}
+    world.ml.connectors["other"] = other
+    world.edit(CONNECTORS, "connector", adopt={"id": "other"})
+    await eventually(lambda: list(world.ml.connectors) == ["other"], seconds=30)
+    await eventually(lambda: list(world.ml.models) == [model], seconds=30)
+    await world.quiet()
+    status = world.status(CONNECTORS, "connector")
+    assert (status["id"], status["origin"]) == ("other", "Adopted")
+    assert not {"candidate", "trial", "pending"} & status.keys()

@@ -336,8 +336,8 @@ def test_all_kinds_are_listed_together(api: Api, control_plane: ControlPlane) ->
 
 
 def test_objects_are_found_by_what_they_refer_to(api: Api) -> None:
-    for name in ("one", "two"):
-        spec = spec_of("RemoteModel", {"connectorRef": {"name": name}})
+    for name, policy in (("one", "Delete"), ("two", "Retain")):
+        spec = spec_of("RemoteModel", {"connectorRef": {"name": name}, "deletionPolicy": policy})
         api.create("RemoteModel", spec, name)
 
     def found(selector: str) -> list[str]:
@@ -345,8 +345,8 @@ def test_objects_are_found_by_what_they_refer_to(api: Api) -> None:
         return [item["metadata"]["name"] for item in answer.raise_for_status().json()["items"]]
 
     assert found("spec.connectorRef.name=two") == ["two"]
-    assert "one" in found("spec.deletionPolicy=Delete")
-    assert found("spec.deletionPolicy=Retain") == []
+    assert found("spec.deletionPolicy=Delete") == ["one"]
+    assert found("spec.deletionPolicy=Retain") == ["two"]
 
 
 def test_kubectl_explains_the_fields(control_plane: ControlPlane, api: Api) -> None:  # noqa: ARG001

@@ -45,6 +45,18 @@ def _connection(kind: str) -> Iterator[RuleCase]:
     yield durations(kind, "timeout.read", "between 1s and 5m", ("1000ms", "5m"), ("0s", "301s"))
 
 
+def _adopting(kind: str) -> Iterator[RuleCase]:
+    yield RuleCase(
+        kind,
+        "exactly one of id, name must be set",
+        keeps=(
+            {"adopt": {"id": "aBc_-1"}},
+            {"adopt": {"name": "what others made", "ifMissing": "Create"}},
+        ),
+        breaks=({"adopt": {}}, {"adopt": {"id": "abc", "name": "abc"}}, {"adopt": {"ifMissing": "Fail"}}),
+    )
+
+
 def _access(kind: str) -> Iterator[RuleCase]:
     yield RuleCase(
         kind,
@@ -80,13 +92,16 @@ RULES: Final[tuple[RuleCase, ...]] = (
     *_connection("ClusterOpenSearchConnection"),
     *(RuleCase(cluster_connection.KIND, *case) for case in cluster_connection.RULES),
     *_managed("MLModelGroup"),
+    *_adopting("MLModelGroup"),
     *_access("MLModelGroup"),
     *_managed("MLConnector"),
+    *_adopting("MLConnector"),
     *_access("MLConnector"),
     *connector_rules("MLConnector", lambda changes: changes),
     *connector_rules("RemoteModel", inside),
     durations("MLConnector", "update.keepOldFor", "between 0s and 24h", ("0s", "24h"), ("24h1s",)),
     *_managed("RemoteModel"),
+    *_adopting("RemoteModel"),
     RuleCase(
         "RemoteModel",
         "exactly one of connectorRef, connectorID, connector must be set",

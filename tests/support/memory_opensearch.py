@@ -181,6 +181,10 @@ class MemoryOpenSearch:
         _end(self._begin("mentions"))
         return self.named.get(object_id, Mentions())
 
+    async def search_name(self, kind: str, name: str) -> tuple[Hit, ...]:
+        _end(self._begin(f"search_{kind}"))
+        return tuple(Hit(id_, dict(doc)) for id_, doc in self.docs[kind].items() if doc["name"] == name)
+
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         del max_age
         return self._get(f"observe_{kind}", kind, object_id)

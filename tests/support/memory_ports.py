@@ -148,6 +148,9 @@ class MemoryCatalog:
     def get(self, key: ObjectKey) -> Snapshot | None:
         return self._store.objects.get(key)
 
+    def all(self, kind: str) -> tuple[Snapshot, ...]:
+        return tuple(each for key, each in self._store.objects.items() if key.kind == kind)
+
     def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
         return self._links.get(key, ())
 

@@ -41,6 +41,10 @@ class Cache:
         """Return the keys of all known objects of the kind."""
         return tuple(self._snapshots.get(kind, ()))
 
+    def of_kind(self, kind: str) -> tuple[Snapshot, ...]:
+        """Return all known objects of the kind."""
+        return tuple(self._snapshots.get(kind, {}).values())
+
     def snapshots(self) -> tuple[Snapshot, ...]:
         """Return everything that is known."""
         return tuple(snapshot for known in self._snapshots.values() for snapshot in known.values())

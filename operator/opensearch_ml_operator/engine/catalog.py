@@ -21,6 +21,10 @@ class KnownObjects:
         """Return the newest snapshot, or None when the object is unknown."""
         return self.cache.get(key)
 
+    def all(self, kind: str) -> tuple[Snapshot, ...]:
+        """Return the newest snapshots of all known objects of a kind."""
+        return self.cache.of_kind(kind)
+
     def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
         """Return the objects whose spec refers to this one."""
         return self.links.dependents(key)

@@ -7,20 +7,34 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from .fields import DataKey, Duration, ListMap, ListSet, ObjectName, RemoteID, ShortText, Timestamp
-from .rules import Rule, immutable, lasts, seconds
+from .fields import (
+    DataKey,
+    Duration,
+    ListMap,
+    ListSet,
+    ObjectName,
+    RemoteID,
+    RemoteName,
+    ShortText,
+    Timestamp,
+)
+from .rules import Rule, exactly_one, immutable, lasts, seconds
 
 __all__ = [
     "Access",
+    "Adopt",
     "Condition",
     "ConnectionRef",
     "Duration",
+    "HoldableSpec",
+    "HoldableStatus",
     "LifecycleSpec",
     "LocalRef",
     "ManagedSpec",
     "ManagedStatus",
     "Model",
     "Pending",
+    "PendingChange",
     "SecretKeyRef",
     "SecretRef",
     "StatusBase",
@@ -177,11 +191,36 @@ class Pending(Model):
     """When it was announced."""
 
 
-class LifecycleSpec(Model):
+class HoldableSpec(Model):
+    """What keeps the operator from changing anything in OpenSearch."""
+
+    management_policy: Literal["Manage", "Observe"] = "Manage"
+    """Observe: never write to OpenSearch, and show in status.pendingChanges what differs."""
+    suspend: bool = False
+    """Stop all changes for now; looking, and the deletion of this object, go on."""
+
+
+class Adopt(Model):
+    """An object that is in OpenSearch already, to be taken over as it is."""
+
+    id: RemoteID | None = None
+    """Its id."""
+    name: RemoteName | None = None
+    """Its name, letter for letter; no other object of its kind may have the same."""
+    if_missing: Literal["Create", "Fail"] = "Fail"
+    """What to do when there is none: create one, or say so and look again."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (exactly_one("id", "name"),)
+
+
+class LifecycleSpec(HoldableSpec):
     """How the remote object is kept and ended; every managed kind has it."""
 
-    deletion_policy: Literal["Delete", "Retain"] = "Delete"
-    """What deleting this object does in OpenSearch: Delete removes the remote object, Retain leaves it."""
+    deletion_policy: Literal["Delete", "Retain"] | None = None
+    """What deleting this object does in OpenSearch: Delete removes the remote object, Retain leaves it.
+    Default: Delete; Retain for what was adopted."""
+    adopt: Adopt | None = None
+    """An object that is in OpenSearch already: it becomes this resource's own, and is never replaced."""
     resync_interval: Duration = "10m"
     """How often the remote object is compared with this one; 0s for never, otherwise at least 30s."""
 
@@ -195,6 +234,17 @@ class ManagedSpec(LifecycleSpec):
     """The connection through which the object is managed. Cannot be changed."""
 
     rules: ClassVar[tuple[Rule, ...]] = (*LifecycleSpec.rules, immutable("connectionRef"))
+
+
+class PendingChange(Model):
+    """One field of the remote object that is not as the spec says."""
+
+    path: ShortText
+    """The field, by its name in OpenSearch."""
+    from_: Annotated[ShortText | None, Field(alias="from")] = None
+    """What stands there; absent when nothing does. Secrets are masked."""
+    to: ShortText | None = None
+    """What it would be changed to; absent when it would be taken away."""
 
 
 class StatusBase(Model):
@@ -212,10 +262,19 @@ class StatusBase(Model):
     """When the remote side was last found as wanted, or made so."""
 
 
-class ManagedStatus(StatusBase):
+class HoldableStatus(StatusBase):
+    """What the status of every kind has that changes something in OpenSearch."""
+
+    pending_changes: Annotated[list[PendingChange], Field(max_length=20)] | None = None
+    """What differs from the spec while it may not, or cannot, be changed; the first 20 fields."""
+
+
+class ManagedStatus(HoldableStatus):
     """What every managed kind's status has."""
 
     id: RemoteID | None = None
     """Id of the object in OpenSearch."""
+    origin: Literal["Created", "Adopted"] | None = None
+    """Whether the operator made the object or found it."""
     pending: Pending | None = None
     """An announced effect whose outcome is not recorded yet."""

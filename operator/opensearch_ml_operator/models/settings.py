@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .common import ConnectionRef, Model, StatusBase
+from .common import ConnectionRef, HoldableSpec, HoldableStatus, Model
 from .fields import Duration, FreeForm, ListSet, LongText, Timestamp
 from .rules import Rule, immutable, lasts
 
@@ -21,7 +21,7 @@ class TrustedEndpoints(Model):
     """Regular expressions that are added to the list that stands; each matches a connector's whole URL."""
 
 
-class MLClusterSettingsSpec(Model):
+class MLClusterSettingsSpec(HoldableSpec):
     """The settings as they should be."""
 
     connection_ref: ConnectionRef
@@ -61,7 +61,7 @@ class AddedEndpoints(Model):
     """The entries that this object has added to it."""
 
 
-class MLClusterSettingsStatus(StatusBase):
+class MLClusterSettingsStatus(HoldableStatus):
     """The settings as they are."""
 
     previous: Annotated[dict[str, PreviousValue], Field(max_length=256)] = Field(default_factory=dict)

@@ -70,9 +70,14 @@ class Snapshot:
 
     @property
     def retain(self) -> bool:
-        """Whether deletion leaves the remote object in place; the annotation overrides the field."""
+        """Whether deletion leaves the remote object in place; the annotation overrides the field.
+
+        Without either, what was adopted stays. Whatever they say, who only observes deletes nothing.
+        """
+        if self.spec.get("managementPolicy") == "Observe":
+            return True
         policy = self.annotations.get(DELETION_POLICY_ANNOTATION) or self.spec.get("deletionPolicy")
-        return policy == "Retain"
+        return policy == "Retain" or (not policy and self.status.get("origin") == "Adopted")
 
     def with_status(self, status: Mapping[str, Any], *, resource_version: str) -> Snapshot:
         """Return the object as it stands after a status write."""

@@ -191,6 +191,16 @@ class MLCommonsClient:
         """Find out which pipelines and agents name a model or a connector: three requests, or none."""
         return await self._mentions.of(object_id)
 
+    async def search_name(self, kind: str, name: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` that have this very name; on 2.x as of a second ago.
+
+        Raises MLError AMBIGUOUS when there is none, but another cluster than the one meant has said so.
+        """
+        found = await searches.by_name(self._transport, kind, name)
+        if not found:
+            await self._identity.confirm()
+        return found
+
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         """Read through the batch; on 2.19 a write by someone else may be seen a second later."""
         return await self._observations.observe(kind, object_id, max_age=max_age)

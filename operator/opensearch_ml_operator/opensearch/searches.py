@@ -13,6 +13,8 @@ from .schemas import SearchResult, read
 from .transport import Transport
 
 _MARKER_HITS: Final = 100
+_NAME_HITS: Final = 1000
+"""A local model has a document for each 10 MB of it."""
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -34,6 +36,12 @@ async def models_of(transport: Transport, kind: str, object_id: str) -> tuple[Hi
     field = {"connector": "connector_id", "group": "model_group_id"}[kind]
     hits = await search(transport, "model", {"match": {field: object_id}}, size=_MARKER_HITS)
     return tuple(hit for hit in hits if hit.source.get(field) == object_id)
+
+
+async def by_name(transport: Transport, kind: str, name: str) -> tuple[Hit, ...]:
+    """Find the objects of this very name; the parts of a local model have names too, and are left out."""
+    hits = await search(transport, kind, {"term": {"name.keyword": name}}, size=_NAME_HITS)
+    return tuple(hit for hit in hits if hit.source.get("name") == name and "chunk_number" not in hit.source)
 
 
 async def by_ids(transport: Transport, kind: str, ids: Sequence[str]) -> Mapping[str, Hit]:

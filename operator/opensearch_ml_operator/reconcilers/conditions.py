@@ -14,7 +14,7 @@ from ..constants import ConditionType, Reason
 from ..models.common import Condition
 
 MESSAGE_LIMIT = 1000
-_LAST = (ConditionType.RECONCILING, ConditionType.STALLED)
+_ONLY_WHILE_TRUE = (ConditionType.SUSPENDED, ConditionType.RECONCILING, ConditionType.STALLED)
 _ORDER = {condition: place for place, condition in enumerate(ConditionType)}
 
 
@@ -53,7 +53,9 @@ def build(
     blocking = next((fact for fact in known if fact.holds is not True), None)
     verdict = [*known, _ready(blocking), *_kstatus(blocking)]
     before = {condition.type: condition for condition in previous if condition.type in set(ConditionType)}
-    kept = {type_: condition for type_, condition in before.items() if type_ not in {*_LAST, *without}}
+    kept = {
+        type_: condition for type_, condition in before.items() if type_ not in {*_ONLY_WHILE_TRUE, *without}
+    }
     for fact in verdict:
         kept[fact.type] = _condition(fact, before.get(fact.type), generation=generation, now=now)
     return sorted(kept.values(), key=lambda condition: _ORDER[ConditionType(condition.type)])

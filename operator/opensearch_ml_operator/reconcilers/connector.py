@@ -14,7 +14,17 @@ from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connector import Candidate, MLConnectorStatus, PreviousConnector
 from ..models.snapshot import Snapshot
-from . import connector_body, connector_change, dependants, managed, references
+from . import (
+    adoption,
+    connector_adopted,
+    connector_body,
+    connector_change,
+    connector_holding,
+    dependants,
+    holding,
+    managed,
+    references,
+)
 from .conditions import false, find
 from .connector_change import InPlace, NewRevision, Refuse
 from .connector_revisions import Revisions, remover, rest
@@ -49,13 +59,27 @@ class ConnectorReconciler:
         if isinstance(wanted, Outcome):
             return wanted
         try:
-            pending = session.status.pending
-            if session.status.id is None or (pending is not None and pending.role == Role.CONNECTOR.value):
-                return await self._create(session, wanted)
-            waiting = await self._swap(session, wanted)
-            return waiting if waiting is not None else await self._keep(session, wanted)
+            return await self._advance(session, wanted)
         except MLError as error:
             return await managed.refused(session, error, doing="bring the connector up to date")
+
+    async def _advance(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
+        hold = holding.of(wanted.spec)
+        waiting = await adoption.adopt(session, wanted.client, "connector", wanted.spec)
+        if waiting is not None:
+            return waiting
+        if hold is not None:
+            return await connector_holding.look(session, wanted, hold)
+        pending = session.status.pending
+        announced = pending is not None and pending.role == Role.CONNECTOR.value
+        waiting = None if announced else await self._swap(session, wanted)
+        if waiting is not None:
+            return waiting
+        if announced or session.status.id is None:
+            return await self._create(session, wanted)
+        if adoption.is_adopted(session.snapshot):
+            return await connector_adopted.keep(session, wanted, self._corrections)
+        return await self._keep(session, wanted)
 
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Delete all revisions once no model uses them, and prove it."""
@@ -67,7 +91,8 @@ class ConnectorReconciler:
     async def _finalize(self, snapshot: Snapshot) -> Outcome:
         session = Session(self._ports, snapshot, MLConnectorStatus)
         status = session.status
-        if snapshot.retain or (status.id is None and status.pending is None and not status.previous):
+        left = status.id or status.pending or status.previous or status.candidate or status.trial
+        if adoption.releases(self._ports, snapshot) or not left:
             return managed.retained(session)
         connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
         if not isinstance(connected, Connected):
@@ -124,6 +149,7 @@ class ConnectorReconciler:
         await session.record(
             *ready(),
             id=id_,
+            origin="Created",
             pending=None,
             revision=max(revision, status.revision),
             live_revision=revision,
@@ -138,7 +164,8 @@ class ConnectorReconciler:
     async def _swap(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome | None:
         """Take the next step with a new connector that is not in use yet; None when there is none."""
         candidate = session.status.candidate
-        if candidate is not None and wanted.spec.update.strategy == "Swap":
+        swaps = wanted.spec.update.strategy == "Swap" and not adoption.is_adopted(session.snapshot)
+        if candidate is not None and swaps:
             made_by = Applied(candidate.spec_hash, candidate.credential_revision)
             asked = probes(session)
             if made_by == wanted.applied and asked:
@@ -150,7 +177,7 @@ class ConnectorReconciler:
         waiting = await self._trials.clear(session, wanted.client)
         if waiting is not None or candidate is None:
             return waiting
-        # The spec or the Secret has changed since: this one is not wanted any more.
+        # The spec or the Secret has changed since, or another was adopted: this one is not wanted any more.
         if not await remover(wanted.client).remove(candidate.id):
             return Outcome(requeue_after=managed.DELETE_POLL)
         await session.record(candidate=None)
@@ -169,6 +196,7 @@ class ConnectorReconciler:
             session.event("ExternalIDChanged", words, warning=True)
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, wanted)
+        session.differs(connector_holding.differences(session, wanted, observed.source))
         mark = connector_body.mark(session.snapshot, status.live, wanted.applied)
         drift = connector_body.drifted(wanted.content, observed.source, mark=mark)
         if changed and not (applied == UNKNOWN and "description" not in drift):

@@ -17,7 +17,7 @@ from .records import digest
 from .shown import comparable, covers
 from .stringify import stringify
 
-_FIXED = frozenset({"protocol", "access_mode", "backend_roles", "add_all_backend_roles"})
+FIXED = frozenset({"protocol", "access_mode", "backend_roles", "add_all_backend_roles"})
 """Of these a change in place is either ruinous or not checked by the server."""
 
 
@@ -76,13 +76,25 @@ def update_body(content: Mapping[str, Any], mark: str, *, credential: Mapping[st
     Some versions demand the credential, and encrypt only what they are given.
     """
     body = create_body(content, mark, credential=credential)
-    return {key: value for key, value in body.items() if key not in _FIXED}
+    return {key: value for key, value in body.items() if key not in FIXED}
+
+
+def for_adopted(content: Mapping[str, Any], spec: ConnectorFields) -> dict[str, Any]:
+    """Return the content for a connector that was there before: what the spec does not say stays."""
+    return {key: value for key, value in content.items() if key != "name" or spec.name is not None}
 
 
 def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, mark: str | None) -> tuple[str, ...]:
-    """Return the names of the fields in which the remote connector differs from what was sent.
+    """Return the names of the fields in which the remote connector differs from what was sent."""
+    return tuple(sorted(compared(content, observed, mark=mark)[1]))
 
-    A connector inside a model carries no `mark`.
+
+def compared(
+    content: Mapping[str, Any], observed: Mapping[str, Any], *, mark: str | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the server shows, and what is wanted, of the fields in which the two differ.
+
+    Without a mark, for one that was adopted or is inside a model, the description is only what the spec says.
     """
     shown = {
         "name": observed.get("name"),
@@ -96,14 +108,24 @@ def drifted(content: Mapping[str, Any], observed: Mapping[str, Any], *, mark: st
     wanted = {**content, "actions": [_normal(action) for action in content["actions"]]}
     if mark is not None:
         wanted["description"] = describe(content.get("description"), mark)
-    drift = {key for key, value in wanted.items() if key in shown and shown[key] != value}
     beside = {key: value for key, value in content.items() if key not in extra.CONNECTOR}
-    drift |= {
-        key
-        for key, value in comparable(beside, observed, beside).items()
-        if not covers(observed.get(key), value)
+    different = {
+        **{key: value for key, value in wanted.items() if key in shown and shown[key] != value},
+        **{
+            key: value
+            for key, value in comparable(beside, observed, beside).items()
+            if not covers(observed.get(key), value)
+        },
     }
-    return tuple(sorted(drift))
+    return {key: shown.get(key, observed.get(key)) for key in different}, different
+
+
+def hidden(content: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the content that the server fills up or does not show, as a document has them."""
+    config = content.get("client_config") or {}
+    found = {key: (document.get("client_config") or {}).get(key) for key in config}
+    rest = {key: document.get(key) for key in ("backend_roles", "add_all_backend_roles") if key in content}
+    return {"client_config": found, **rest}
 
 
 def _action(action: Action, url: str) -> dict[str, Any]:

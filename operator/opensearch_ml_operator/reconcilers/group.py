@@ -9,11 +9,13 @@ from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.group import MLModelGroupSpec, MLModelGroupStatus
 from ..models.snapshot import Snapshot
-from . import dependants, managed, references
+from . import adoption, dependants, holding, managed, references
 from .access import access_body
 from .conditions import Fact, false, true
-from .create import Role, describe, marker
+from .create import Role, marker
 from .creation import Creation
+from .difference import changes
+from .holding import Hold
 from .outcome import Outcome
 from .ports import MLCommons
 from .records import digest, parse_spec
@@ -27,11 +29,9 @@ _ACCESS = ("access_mode", "backend_roles", "add_all_backend_roles")
 
 def desired_body(snapshot: Snapshot, spec: MLModelGroupSpec) -> dict[str, Any]:
     """Return the create body."""
-    body: dict[str, Any] = {
-        "name": spec.name or snapshot.key.name,
-        "description": describe(spec.description, marker(snapshot.uid, Role.GROUP, _REVISION)),
-    }
-    return body | access_body(spec.access)
+    mark = marker(snapshot.uid, Role.GROUP, _REVISION)
+    words = adoption.words(snapshot, name=spec.name, description=spec.description, mark=mark)
+    return {**words, **access_body(spec.access)}
 
 
 def difference(desired: Mapping[str, Any], observed: Mapping[str, Any], *, changed: bool) -> dict[str, Any]:
@@ -40,17 +40,23 @@ def difference(desired: Mapping[str, Any], observed: Mapping[str, Any], *, chang
     `changed`: the spec is not the one that was applied last; only then "all backend roles" is sent again, as
     nobody can tell from a list of roles that it was meant to be all of them.
     """
-    shown = {
-        "name": observed.get("name"),
-        "description": observed.get("description"),
-        "access_mode": observed.get("access"),
-    }
-    body = {key: value for key, value in desired.items() if key in shown and shown[key] != value}
+    seen = shown(observed)
+    body = {key: value for key, value in desired.items() if key not in _ACCESS[1:] and seen.get(key) != value}
     roles = desired.get("backend_roles")
-    differ = roles is not None and set(roles) != set(observed.get("backend_roles") or ())
+    differ = roles is not None and set(roles) != set(seen["backend_roles"])
     if "access_mode" in body or differ or (changed and "add_all_backend_roles" in desired):
         body |= {key: desired[key] for key in _ACCESS if key in desired}
     return body
+
+
+def shown(observed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the remote group by the names of the create body."""
+    return {
+        "name": observed.get("name"),
+        "description": observed.get("description"),
+        "access_mode": observed.get("access"),
+        "backend_roles": sorted(observed.get("backend_roles") or ()),
+    }
 
 
 class GroupReconciler:
@@ -71,13 +77,26 @@ class GroupReconciler:
         connected = references.connection(self._ports, references.connection_key(snapshot), snapshot.key)
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
-        desired = desired_body(snapshot, spec)
         try:
-            if session.status.id is None or session.status.pending is not None:
-                return await self._create(session, connected.client, spec, desired)
-            return await self._keep(session, connected.client, spec, desired)
+            return await self._advance(session, connected.client, spec)
         except MLError as error:
             return await managed.refused(session, error, doing="bring the model group up to date")
+
+    async def _advance(
+        self, session: Session[MLModelGroupStatus], client: MLCommons, spec: MLModelGroupSpec
+    ) -> Outcome:
+        waiting = await adoption.adopt(session, client, "group", spec)
+        if waiting is not None:
+            self._leave(session.snapshot)
+            return waiting
+        desired = desired_body(session.snapshot, spec)
+        hold = holding.of(spec)
+        if hold is not None:
+            self._leave(session.snapshot)
+            return await self._look(session, client, spec, desired, hold)
+        if session.status.id is None or session.status.pending is not None:
+            return await self._create(session, client, spec, desired)
+        return await self._keep(session, client, spec, desired)
 
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Delete the group once no model is in it, and prove it."""
@@ -93,7 +112,9 @@ class GroupReconciler:
 
     async def _finalize(self, snapshot: Snapshot) -> Outcome:
         session = Session(self._ports, snapshot, MLModelGroupStatus)
-        if snapshot.retain or (session.status.id is None and session.status.pending is None):
+        if adoption.releases(self._ports, snapshot) or (
+            session.status.id is None and session.status.pending is None
+        ):
             return managed.retained(session)
         connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
         if not isinstance(connected, Connected):
@@ -105,6 +126,29 @@ class GroupReconciler:
             return await self._delete(session, connected.client)
         except MLError as error:
             return await self._not_deleted(session, connected.client, error)
+
+    async def _look(
+        self,
+        session: Session[MLModelGroupStatus],
+        client: MLCommons,
+        spec: MLModelGroupSpec,
+        desired: Mapping[str, Any],
+        hold: Hold,
+    ) -> Outcome:
+        """Compare, and change nothing."""
+        resolved, interval = true(ConditionType.REFERENCES_RESOLVED), spec.resync_interval
+        if session.status.id is None:
+            return await holding.nothing_yet(session, hold, desired, resolved, interval=interval)
+        max_age = holding.max_age(session, interval)
+        observed = await client.observe("group", session.status.id, max_age=max_age)
+        if observed is None:
+            return await holding.gone(session, hold, desired, resolved, interval=interval)
+        source = adoption.seen(session.snapshot, observed.source)
+        body = difference(desired, source, changed=session.status.spec_hash != digest(desired))
+        found = changes(shown(source), body, mask=self._ports.mask, merged=True)
+        session.differs(found)
+        await session.record(resolved, holding.synced(hold, found))
+        return Outcome(requeue_after=managed.resync(interval))
 
     async def _create(
         self,
@@ -133,7 +177,7 @@ class GroupReconciler:
             return created
         # One that was found is compared with the spec before it counts as applied.
         spec_hash = None if created.found else digest(desired)
-        await session.record(*_ready(), id=created.id, pending=None, spec_hash=spec_hash)
+        await session.record(*_ready(), id=created.id, origin="Created", pending=None, spec_hash=spec_hash)
         self._creation.forget(session.snapshot.uid)
         return Outcome(requeue_after=0 if created.found else managed.resync(spec.resync_interval))
 
@@ -149,11 +193,16 @@ class GroupReconciler:
         max_age = 0.0 if changed or session.asked else managed.freshness(spec.resync_interval)
         observed = await client.observe("group", id_, max_age=max_age)
         if observed is None:
+            waiting = await adoption.missing(session, spec.adopt)
+            if waiting is not None:
+                return waiting
             words = f"Group {id_} has been deleted in OpenSearch; creating it again."
             session.event("ExternalIDChanged", words, warning=True)
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, client, spec, desired)
-        body = difference(desired, observed.source, changed=changed)
+        source = adoption.seen(session.snapshot, observed.source)
+        body = difference(desired, source, changed=changed)
+        session.differs(changes(shown(source), body, mask=self._ports.mask, merged=True))
         if body:
             await client.update_group(id_, body)
             session.event("Updated", f"Changed {', '.join(sorted(body))} of the group.")

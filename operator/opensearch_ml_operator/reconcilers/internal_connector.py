@@ -7,15 +7,17 @@ Nothing can be taken away by a change, and a changed `protocol` would make the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..constants import ConditionType
+from ..models.common import PendingChange
 from ..models.model import RemoteModelSpec, RemoteModelStatus
-from . import connector_body, managed
+from . import adoption, connector_body, managed
 from .conditions import Fact, true
 from .credentials import Credentials, read
+from .difference import changes
 from .model_references import Resolved
 from .outcome import Outcome
 from .records import digest
@@ -31,6 +33,8 @@ class Internal:
 
     content: Mapping[str, Any]
     credentials: Credentials
+    adopted: bool = False
+    """What the spec does not say of name and description stays as it was."""
 
     @property
     def revision(self) -> str:
@@ -60,11 +64,31 @@ class Internal:
         shown = mapping(observed.get(FIELD))
         parameters = mapping(shown.get("parameters")).keys() - self.content["parameters"].keys()
         names = [f"{FIELD}.parameters.{name}" for name in sorted(parameters)]
-        if shown.get("description") and "description" not in self.content:
+        if shown.get("description") and "description" not in self.content and not self.adopted:
             names.append(f"{FIELD}.description")
         if shown.get("protocol") != self.content["protocol"]:
             names.append(f"{FIELD}.protocol")
         return tuple(names)
+
+    def pending(
+        self, observed: Mapping[str, Any], *, sent: bool, mask: Callable[[str], str]
+    ) -> tuple[PendingChange, ...]:
+        """Return what is not as wanted, field by field; `sent` when an update is due.
+
+        When nothing that is shown differs, it is the credential or something else that is not shown.
+        """
+        shown = mapping(observed.get(FIELD))
+        content: Mapping[str, Any] = self.content
+        if shown.get("description") and "description" not in content and not self.adopted:
+            content = {**content, "description": None}
+        before, after = connector_body.compared(content, shown, mark=None)
+        if sent:
+            before = connector_body.hidden(content, shown) | before
+            after = connector_body.hidden(content, content) | after
+        found = changes({FIELD: before}, {FIELD: after}, mask=mask)
+        if sent and not found:
+            found = changes({FIELD: {"credential": "stored"}}, {FIELD: {"credential": "new"}}, mask=mask)
+        return found
 
 
 async def resolve(
@@ -89,7 +113,10 @@ async def resolve(
     if isinstance(content, Fact):
         await session.record(found, content)
         return Outcome(requeue_after=managed.resync(spec.resync_interval))
-    return Internal(content, credentials)
+    adopted = adoption.is_adopted(snapshot)
+    if adopted:
+        content = connector_body.for_adopted(content, spec.connector)
+    return Internal(content, credentials, adopted)
 
 
 def _without(content: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:

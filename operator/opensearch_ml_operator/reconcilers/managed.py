@@ -104,7 +104,7 @@ async def live(ports: Ports, snapshot: Snapshot) -> Snapshot | None:
 def retained(session: Session[ManagedStatus]) -> Outcome:
     """Let the resource go and leave the remote object where it is."""
     if session.status.id:
-        session.event("Retained", f"{session.status.id} stays in OpenSearch: the deletion policy is Retain.")
+        session.event("Retained", f"{session.status.id} stays in OpenSearch, as the resource says.")
     return Outcome(finalized=True)
 
 

@@ -10,22 +10,23 @@ from typing import Any
 
 from ..constants import ConditionType, Reason
 from ..errors import MLError
-from ..models.common import seconds
 from ..models.model import RemoteModelSpec, RemoteModelStatus
 from ..models.snapshot import ObjectKey, Snapshot
-from . import internal_connector, managed, model_body, model_plan, model_status, own_group
+from . import adoption, holding, internal_connector, managed, model_body, model_plan, model_status, own_group
 from .conditions import Fact, false, find, true
 from .corrections import LIMIT, Corrections
 from .create import Role
 from .creation import Creation
+from .internal_connector import Internal
 from .model_deployment import Deployment
 from .model_export import AGAIN, ModelExport
-from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy, Update, Wanted
+from .model_holding import ModelHolding
+from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy, Update
 from .model_probe import Probes
-from .model_references import Resolved, connection_key, resolve
+from .model_references import Resolved, connection_key, known_group, resolve
 from .model_registration import PARKED, Registration
 from .model_removal import ModelRemoval
-from .model_target import Target, synced
+from .model_target import Target, synced, wanted
 from .model_watch import Watches
 from .outcome import Outcome
 from .ports import Hit
@@ -46,6 +47,7 @@ class ModelReconciler:
         self._export = ModelExport(ports)
         self._registration = Registration(self._creation)
         self._deployment = Deployment(self._creation, self._watches, self._corrections)
+        self._holding = ModelHolding(self._watches)
         self._removal = ModelRemoval(ports, self._creation, self._watches)
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
@@ -84,11 +86,30 @@ class ModelReconciler:
     async def _advance(
         self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
     ) -> Outcome:
+        waiting = await self._adopt(session, spec, resolved)
+        if waiting is not None:
+            self._leave(session.snapshot)
+            return waiting
         internal = await internal_connector.resolve(session, spec, resolved)
         if isinstance(internal, Outcome):
-            resolved.leave(session.snapshot.key)
+            self._leave(session.snapshot)
             return internal
-        group_id = await self._registration.group(session, spec, resolved)
+        hold = holding.of(spec)
+        if hold is not None:
+            self._leave(session.snapshot)
+            return await self._holding.look(session, spec, resolved, internal, hold)
+        return await self._manage(session, spec, resolved, internal)
+
+    async def _manage(
+        self,
+        session: Session[RemoteModelStatus],
+        spec: RemoteModelSpec,
+        resolved: Resolved,
+        internal: Internal | None,
+    ) -> Outcome:
+        adopted = session.status.origin == "Adopted"
+        group_id: str | Outcome | None = known_group(session.status, resolved) if adopted else None
+        group_id = group_id or await self._registration.group(session, spec, resolved)
         if isinstance(group_id, Outcome):
             return group_id
         body = model_body.desired(
@@ -105,6 +126,16 @@ class ModelReconciler:
             return await self._deployment.deploy(session, target)
         return await self._keep(session, target)
 
+    async def _adopt(
+        self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
+    ) -> Outcome | None:
+        """Take over the model that the spec names; its group is its own unless the spec has another."""
+
+        def along(hit: Hit) -> Mapping[str, Any]:
+            return {**resolved.on_record, "model_group_id": hit.source.get("model_group_id")}
+
+        return await adoption.adopt(session, resolved.client, "model", spec, along=along)
+
     def _is_deploy_due(self, session: Session[RemoteModelStatus]) -> bool:
         pending = session.status.pending
         return pending is not None and pending.role == Role.DEPLOY.value and self._creation.is_fresh(session)
@@ -115,13 +146,13 @@ class ModelReconciler:
         observed = await self._observe(session, target, now=probing)
         if observed is None:
             return await self._lost(session, target)
-        source = observed.source
+        source = adoption.seen(session.snapshot, observed.source)
         problem, difference = self._compare(session, target, source)
         seen = await self._seen(session, target, source, difference)
         budget = model_status.budget(
             target.spec.healing, None if session.asked else session.status.healing, now=self._ports.now()
         )
-        step = model_plan.plan(_wanted(target), seen, self._intent(session), budget)
+        step = model_plan.plan(wanted(target.spec), seen, self._intent(session), budget)
         if isinstance(step, IntendDeploy):
             self._probes.forget(session.snapshot.uid)
             healed = {
@@ -178,17 +209,21 @@ class ModelReconciler:
         self, session: Session[RemoteModelStatus], target: Target, source: Mapping[str, Any]
     ) -> tuple[Fact | None, Mapping[str, Any]]:
         """Return what is to be changed in place; and the problem when that cannot be, or does not last."""
-        applied = session.status.spec_hash == target.spec_hash
+        status = session.status
+        # Of one that was adopted, what is never shown counts as being so until the spec changes.
+        taken = status.origin == "Adopted" and status.spec_hash is None
+        applied = taken or status.spec_hash == target.spec_hash
         difference = target.difference(source, applied=applied)
+        over = target.leftover(source, session.status.extra_fields or ())
+        session.differs(target.pending(difference, over, source, mask=self._ports.mask))
         names = ", ".join(sorted(difference))
         if difference and self._corrections.count(session.snapshot.uid, digest(difference)) >= LIMIT:
             words = f"{names} is changed back every time. Find out who or what does it."
             return false(ConditionType.SYNCED, Reason.DRIFT_LOOP, words), {}
-        leftover = ", ".join(target.leftover(source, session.status.extra_fields or ()))
-        if leftover:
+        if over:
             words = (
-                f"OpenSearch cannot take {leftover} away from a model. Set it to what it should be, or make "
-                "a new RemoteModel."
+                f"OpenSearch cannot take {', '.join(over)} away from a model. Set it to what it should be, "
+                "or make a new RemoteModel."
             )
             return false(ConditionType.SYNCED, Reason.REJECTED, words, stalled=True), difference
         return None, difference
@@ -302,6 +337,10 @@ class ModelReconciler:
 
     async def _lost(self, session: Session[RemoteModelStatus], target: Target) -> Outcome:
         """Forget the id of a model that the server says is not there, and begin again."""
+        waiting = await adoption.missing(session, target.spec.adopt)
+        if waiting is not None:
+            target.resolved.leave(session.snapshot.key)
+            return waiting
         words = f"Model {session.status.id} has been deleted in OpenSearch; registering it again."
         session.event("ExternalIDChanged", words, warning=True)
         owned = session.status.owned_group_id
@@ -321,12 +360,3 @@ class ModelReconciler:
             spec_hash=None,
         )
         return Outcome(requeue_after=0)
-
-
-def _wanted(target: Target) -> Wanted:
-    setting = target.spec.deploy_setting
-    return Wanted(
-        deploy=target.spec.deploy,
-        rests=setting.ttl_minutes >= 0 and setting.auto_deploy_enabled,
-        stuck_after=seconds(target.spec.healing.stuck_after),
-    )

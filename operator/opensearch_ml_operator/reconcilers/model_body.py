@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..models.common import PendingChange
 from ..models.model import RemoteModelSpec, RemoteModelStatus
 from ..models.snapshot import Snapshot
-from . import extra
+from . import adoption, extra
 from .conditions import Fact
-from .create import Role, describe, marker
+from .create import Role, marker
+from .difference import changes
 from .records import parse_spec
 from .shown import comparable, covers, mapping
 
@@ -32,9 +34,9 @@ def desired(
 
     Both deploy settings are always sent: what is left out is not the default but what was there.
     """
+    mark = marker(snapshot.uid, Role.MODEL, REVISION)
     body: dict[str, Any] = {
-        "name": spec.name or snapshot.key.name,
-        "description": describe(spec.description, marker(snapshot.uid, Role.MODEL, REVISION)),
+        **adoption.words(snapshot, name=spec.name, description=spec.description, mark=mark),
         **({} if connector_id is None else {"connector_id": connector_id}),
         "model_group_id": group_id,
         "is_enabled": spec.enabled,
@@ -73,17 +75,24 @@ def difference(
     What the server leaves out has its default there: enabled, auto-deploy on, no limit in time. It need not
     show what is in `unseen`, parts of the body that were applied before.
     """
-    shown = {
-        **observed,
-        "is_enabled": observed.get("is_enabled", True),
-        "deploy_setting": {
-            "is_auto_deploy_enabled": True,
-            "model_ttl_minutes": -1,
-            **mapping(observed.get("deploy_setting")),
-        },
-    }
+    shown = _shown(observed)
     wanted = comparable(body, shown, unseen or {})
     return {key: body[key] for key, value in wanted.items() if not covers(shown.get(key), value)}
+
+
+def differences(
+    different: Mapping[str, Any],
+    over: Iterable[str],
+    observed: Mapping[str, Any],
+    *,
+    mask: Callable[[str], str],
+) -> tuple[PendingChange, ...]:
+    """Return a difference, and what is left over, field by field."""
+    shown = _shown(observed)
+    return (
+        *changes(shown, different, mask=mask, merged=True),
+        *changes({field: shown[field] for field in over}, {}, mask=mask),
+    )
 
 
 def leftover(
@@ -105,6 +114,18 @@ def extra_fields(
     before = status.extra_fields or ()
     left = (name for name in before if observed is None or observed.get(name))
     return sorted({*spec.extra, *left}) or None
+
+
+def _shown(observed: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **observed,
+        "is_enabled": observed.get("is_enabled", True),
+        "deploy_setting": {
+            "is_auto_deploy_enabled": True,
+            "model_ttl_minutes": -1,
+            **mapping(observed.get("deploy_setting")),
+        },
+    }
 
 
 def auto_deploys(observed: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..constants import ConditionType, Reason
-from ..models.model import RemoteModelSpec
+from ..models.model import RemoteModelSpec, RemoteModelStatus
 from ..models.snapshot import ObjectKey, Snapshot
 from . import references
 from .conditions import Fact, false
@@ -43,6 +43,15 @@ class Resolved:
         """Give up the place for registering and for deploying."""
         self.registers.leave(key)
         self.deploys.leave(key)
+
+
+def known_group(status: RemoteModelStatus, resolved: Resolved) -> str | None:
+    """Return the group that the model is to be in, as far as there is one.
+
+    Without one in the spec: the one made for it, or the one in which it was when it was adopted.
+    """
+    adopted = status.model_group_id if status.origin == "Adopted" else None
+    return resolved.group_id or adopted or status.owned_group_id
 
 
 def connection_key(ports: Ports, snapshot: Snapshot) -> ObjectKey:

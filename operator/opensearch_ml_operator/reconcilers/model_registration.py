@@ -111,7 +111,8 @@ class Registration:
             )
             return settled
         id_ = settled.id if settled is not None else None
-        await session.record(id=id_, pending=None, **resolved.on_record)
+        origin = "Created" if id_ is not None else None
+        await session.record(id=id_, origin=origin, pending=None, **resolved.on_record)
         self._creation.forget(session.snapshot.uid)
         return None
 
@@ -119,6 +120,7 @@ class Registration:
         session.event("Registered", f"Registered in OpenSearch as {created.id}.")
         changes: dict[str, Any] = {
             "id": created.id,
+            "origin": "Created",
             **target.resolved.on_record,
             "connector_id": target.resolved.connector_id,
             "model_group_id": target.body["model_group_id"],

@@ -6,7 +6,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.model import RemoteModelStatus
 from ..models.snapshot import Snapshot
-from . import dependants, managed, model_body, model_plan, own_group
+from . import adoption, dependants, managed, model_body, model_plan, own_group
 from .conditions import false
 from .create import Role
 from .creation import Creation
@@ -35,7 +35,7 @@ class ModelRemoval:
         """Take the next step; `finalized` only when the absence of model and own group is proven."""
         session = Session(self._ports, snapshot, RemoteModelStatus)
         status = session.status
-        if snapshot.retain or (
+        if adoption.releases(self._ports, snapshot) or (
             status.id is None and status.pending is None and status.owned_group_id is None
         ):
             return managed.retained(session)

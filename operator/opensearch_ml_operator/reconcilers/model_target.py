@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..constants import ConditionType, Reason
+from ..models.common import PendingChange, seconds
 from ..models.model import RemoteModelSpec
 from . import model_body
 from .conditions import Fact, false, true
 from .internal_connector import FIELD, Internal
+from .model_plan import Wanted
 from .model_references import Resolved
 from .records import digest
 
@@ -54,6 +56,32 @@ class Target:
         """Return what is set on the server, not wanted, and not to be changed by an update."""
         own = () if self.internal is None else self.internal.leftover(observed)
         return (*model_body.leftover(self.body, observed, extra_fields), *own)
+
+    def pending(
+        self,
+        difference: Mapping[str, Any],
+        leftover: Iterable[str],
+        observed: Mapping[str, Any],
+        *,
+        mask: Callable[[str], str],
+    ) -> tuple[PendingChange, ...]:
+        """Return a difference, and what is left over, field by field as people read it."""
+        typed = {key: value for key, value in difference.items() if key != FIELD}
+        over = [field for field in leftover if field.partition(".")[0] != FIELD]
+        found = model_body.differences(typed, over, observed, mask=mask)
+        if self.internal is None:
+            return found
+        return (*self.internal.pending(observed, sent=FIELD in difference, mask=mask), *found)
+
+
+def wanted(spec: RemoteModelSpec) -> Wanted:
+    """Return what the spec says about the deployment."""
+    setting = spec.deploy_setting
+    return Wanted(
+        deploy=spec.deploy,
+        rests=setting.ttl_minutes >= 0 and setting.auto_deploy_enabled,
+        stuck_after=seconds(spec.healing.stuck_after),
+    )
 
 
 def synced(problem: Fact | None = None) -> tuple[Fact, ...]:

@@ -190,6 +190,9 @@ class MLCommons(Protocol):
     async def mentions(self, object_id: str) -> Mentions:
         """Find the pipelines and agents that name this id, as they were a few seconds ago."""
 
+    async def search_name(self, kind: str, name: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` that have this very name."""
+
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         """Read through the batch: at most `max_age` seconds old, one `_search` for many objects.
 
@@ -330,6 +333,9 @@ class Catalog(Protocol):
 
     def get(self, key: ObjectKey) -> Snapshot | None:
         """Return the newest snapshot, or None when the object is unknown."""
+
+    def all(self, kind: str) -> tuple[Snapshot, ...]:
+        """Return the newest snapshots of all known objects of a kind."""
 
     def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
         """Return the objects whose spec refers to this one."""

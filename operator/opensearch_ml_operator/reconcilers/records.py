@@ -17,6 +17,7 @@ from .conditions import Fact, false
 _PRECIOUS = frozenset(
     {
         "id",
+        "origin",
         "pending",
         "previous",
         "candidate",

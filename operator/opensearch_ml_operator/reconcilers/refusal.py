@@ -64,7 +64,8 @@ _ADVICE = {
     MLCode.NAME_TAKEN: _Advice(
         ConditionType.SYNCED,
         Reason.REJECTED,
-        "A model group of this name that is not ours exists: choose another spec.name.",
+        "A model group of this name that is not ours exists: choose another spec.name, or adopt it: "
+        "spec.adopt.name.",
         stalled=True,
     ),
     MLCode.LIMIT: _Advice(

@@ -10,9 +10,10 @@ from typing import Any, Generic, TypeVar
 
 from ..constants import ConditionType, Reason
 from ..errors import StatusConflictError
-from ..models.common import StatusBase
+from ..models.common import HoldableStatus, PendingChange, StatusBase
 from ..models.snapshot import ObjectKey, Snapshot
 from .conditions import Fact, build, find
+from .difference import MOST
 from .ports import Catalog, ConnectionPool, EventSink, ExportStore, SecretSource, StatusStore, TokenSource
 from .records import moment, parse_status, timestamp
 
@@ -66,6 +67,7 @@ class Session(Generic[StatusT_co]):
         self.standing: tuple[Fact, ...] = ()
         """What is so for all of this pass, and is recorded along with everything else."""
         self._status_model = status_model
+        self._differences: tuple[PendingChange, ...] = ()
 
     @property
     def now(self) -> str:
@@ -77,6 +79,10 @@ class Session(Generic[StatusT_co]):
         """Whether a person has asked for a reconcile that has not been answered yet."""
         requested = self.snapshot.requested_at
         return requested is not None and requested != self.status.last_handled_reconcile_at
+
+    def differs(self, found: tuple[PendingChange, ...]) -> None:
+        """Take note of what differs from the spec; it is shown as long as `Synced` is not true."""
+        self._differences = found[:MOST]
 
     def waited(self, seconds: float) -> bool:
         """Whether the object has been new, or been on its way out, for so long.
@@ -131,6 +137,8 @@ class Session(Generic[StatusT_co]):
     ) -> None:
         before = self.status
         if facts:
+            facts = (*facts, *self._suspended())
+            changes |= self._pending_changes(facts)
             generation = self.snapshot.generation
             named = {fact.type for fact in facts}
             standing = (fact for fact in self.standing if fact.type not in named)
@@ -149,6 +157,18 @@ class Session(Generic[StatusT_co]):
         self.snapshot = await self._write(wanted.to_body(), strict=strict)
         self.status = parse_status(self._status_model, self.snapshot.status)
         self._announce(before)
+
+    def _suspended(self) -> tuple[Fact, ...]:
+        if self.snapshot.spec.get("suspend") is not True:
+            return ()
+        words = "spec.suspend is true: nothing is changed in OpenSearch until it is false."
+        return (Fact(ConditionType.SUSPENDED, holds=True, reason=Reason.SUSPENDED, message=words),)
+
+    def _pending_changes(self, facts: tuple[Fact, ...]) -> dict[str, Any]:
+        synced = next((fact for fact in facts if fact.type is ConditionType.SYNCED), None)
+        if synced is None or not isinstance(self.status, HoldableStatus):
+            return {}
+        return {"pending_changes": None if synced.holds else list(self._differences) or None}
 
     async def _write(self, body: Mapping[str, Any], *, strict: bool) -> Snapshot:
         try:

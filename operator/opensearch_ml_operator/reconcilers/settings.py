@@ -11,7 +11,7 @@ from ..errors import MLCode, MLError
 from ..models.common import StatusBase
 from ..models.settings import MLClusterSettingsSpec, MLClusterSettingsStatus
 from ..models.snapshot import ObjectKey, Snapshot
-from . import managed, references
+from . import holding, managed, references
 from .conditions import Fact, false, find, true
 from .corrections import LIMIT, Corrections
 from .outcome import Outcome
@@ -20,7 +20,7 @@ from .records import digest, moment, parse_spec
 from .references import Connected
 from .session import Ports, Session
 from .settings_claims import Claim, Wish, wish
-from .settings_plan import Held, Plan, plan
+from .settings_plan import Held, Plan, differences, plan
 
 HANDOVER = 30.0
 """Seconds between looks at a setting that somebody else has; he also wakes us when he lets it go."""
@@ -89,11 +89,22 @@ class SettingsReconciler:
         self, session: _Session, connected: Connected, spec: MLClusterSettingsSpec, wanted: Wish
     ) -> Outcome:
         mine = replace(Claim.of(session.snapshot), wish=wanted)
-        rivals = self._rivals(session.snapshot, connected.key)
+        hold = holding.of(spec)
+        # Who only observes is in nobody's way, and nobody is in his.
+        observing = hold is not None and hold.observing
+        rivals = () if observing else self._rivals(session.snapshot, connected.key)
         restore = spec.on_delete == "Restore"
         held = _held(session)
         standing = await connected.client.read_settings()
         step = plan(mine, rivals, held, standing, restore=restore)
+        found = differences(step, standing, mask=self._ports.mask)
+        session.differs(found)
+        if hold is not None:
+            verdict = _verdict(step, session.snapshot.key.namespace)
+            if found:
+                verdict = (true(ConditionType.REFERENCES_RESOLVED), holding.synced(hold, found))
+            await session.record(*verdict)
+            return self._rest(session, spec, replace(step, again=False))
         if step.hold != held:
             fact = false(ConditionType.SYNCED, Reason.UPDATING, "What stands is on record; changing it next.")
             await session.record(fact, strict=True, **_record(step.hold))

@@ -84,12 +84,16 @@ class Claim:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Self:
-        """Read an object as it is stored; one whose spec cannot be used, or that is going, wants nothing."""
+        """Read an object as it is stored.
+
+        One whose spec cannot be used, that is going or that only observes wants nothing.
+        """
+        idle = snapshot.deleting or snapshot.spec.get("managementPolicy") == "Observe"
         held = snapshot.status.get("previous")
         return cls(
             key=snapshot.key,
             age=(snapshot.created, snapshot.uid),
-            wish=Wish() if snapshot.deleting else _wish_of(snapshot.spec),
+            wish=Wish() if idle else _wish_of(snapshot.spec),
             held=frozenset(held) if isinstance(held, Mapping) else frozenset(),
             added=_added(snapshot.status.get("trustedEndpoints")),
         )

@@ -6,12 +6,14 @@ stood before. So it can be put back whatever happens in between.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from ..models.common import PendingChange
 from ..models.settings import AddedEndpoints, PreviousValue
 from ..models.snapshot import ObjectKey
+from .difference import changes
 from .ports import ClusterSettings
 from .settings_claims import TRUSTED, Claim, Value
 
@@ -81,6 +83,14 @@ def plan(
         overridden=_overridden(whole, mine.wish.endpoints if adding else (), standing),
         again=changing_sides,
     )
+
+
+def differences(
+    step: Plan, standing: ClusterSettings, *, mask: Callable[[str], str]
+) -> tuple[PendingChange, ...]:
+    """Return the changes of a step as people read them, by the settings' full names."""
+    stands = {name: shown(standing.persistent.get(name)) for name in step.changes}
+    return changes(stands, step.changes, mask=mask)
 
 
 def standing_value(standing: ClusterSettings, name: str) -> PreviousValue:

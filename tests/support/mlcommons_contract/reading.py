@@ -39,6 +39,7 @@ async def what_is_missing_is_none(t: Target) -> None:
     assert await t.client.loaded_nodes("missing1") == 0
     for kind in ("connector", "group", "model"):
         assert await t.client.search_marker(kind, token()) == ()
+        assert await t.client.search_name(kind, token()) == ()
         assert await t.client.observe(kind, "missing1", max_age=0) is None
 
 
@@ -111,6 +112,22 @@ async def a_marker_is_found_at_once_and_exactly(t: Target) -> None:
         }
         assert await t.client.search_marker(kind, marker[:-1]) == ()
         assert await t.client.search_marker(kind, marker.upper()) == ()
+
+
+async def a_name_is_found_letter_for_letter(t: Target) -> None:
+    """Two connectors and two models may have one name; two groups may not."""
+    name = f"Of {token()}"
+    group = await t.group(name=name)
+    connectors = {await t.connector(name=name), await t.connector(name=name)}
+    more = {"connector_id": min(connectors), "model_group_id": group}
+    models = {await t.model(name=name, **more), await t.model(name=name, **more)}
+    await t.model(name=f"{name} and more", **more)
+    for kind, made in (("group", {group}), ("connector", connectors), ("model", models)):
+        hits = await t.client.search_name(kind, name)
+        assert {hit.id for hit in hits} == made
+        assert {hit.source["name"] for hit in hits} == {name}
+        assert await t.client.search_name(kind, name.lower()) == ()
+        assert await t.client.search_name(kind, name.removeprefix("Of ")) == ()
 
 
 async def searches_take_ids_terms_and_phrases(t: Target) -> None:
@@ -195,6 +212,7 @@ CHECKS = (
     unknown_routes_carry_a_string,
     refused_credentials_are_plain_text,
     a_marker_is_found_at_once_and_exactly,
+    a_name_is_found_letter_for_letter,
     searches_take_ids_terms_and_phrases,
     searches_are_refused,
     observing_reads_what_was_written_last,
