@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKS  := requirements.lock requirements-build.lock requirements-dev.lock
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: venv stack lint format test demo crds manifest lock clean
+.PHONY: venv stack lint format test crash demo crds manifest lock clean
 
 venv: $(VENV)/installed
 $(VENV)/installed: $(LOCKS) pyproject.toml
@@ -29,6 +29,12 @@ format: venv
 test: lint
 	$(BIN)/python -m stack --build-only
 	$(BIN)/pytest -n 4 --dist loadgroup
+
+# Every call with an effect, spoiled in every way: `make crash`, `make crash WORKLOADS=create,swap`. A plan
+# that fails is saved in crash-plans/; `make crash PLAN=crash-plans/0001-create.json` runs it again.
+JOBS ?= 2
+crash: venv
+	PYTHONPATH=tests:. $(BIN)/python -m support.faults --jobs $(JOBS) $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(PLAN)
 
 # The servers alone, until Ctrl-C.
 stack: venv

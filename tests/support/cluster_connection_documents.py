@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 Changes: TypeAlias = Mapping[str, Any]
+Cases: TypeAlias = tuple[tuple[str, tuple[Changes, ...], tuple[Changes, ...]], ...]
 
 KIND: Final = "ClusterOpenSearchConnection"
 
@@ -55,6 +56,24 @@ RULES: Final[tuple[tuple[str, tuple[Changes, ...], tuple[Changes, ...]], ...]] =
     ),
 )
 """The message of a rule, with changes that keep and that break it."""
+
+
+def with_namespaces(cases: Cases) -> Cases:
+    """Return cases of the namespaced kind with the namespaces that references need here."""
+    return tuple(
+        (message, tuple(map(_with_namespaces, keeps)), tuple(map(_with_namespaces, breaks)))
+        for message, keeps, breaks in cases
+    )
+
+
+def _with_namespaces(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: {"namespace": "platform", **inner} if key.endswith("Ref") else _with_namespaces(inner)
+        for key, inner in value.items()
+    }
+
 
 ACCEPTED: Final[tuple[Changes, ...]] = (
     {"auth": {"basic": {"secretRef": {"namespace": "platform", "name": "operator.user"}}}},

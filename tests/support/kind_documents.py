@@ -90,6 +90,10 @@ RULES: Final[tuple[RuleCase, ...]] = (
     *_connection("OpenSearchConnection"),
     *(RuleCase("OpenSearchConnection", *case) for case in connection_documents.RULES),
     *_connection("ClusterOpenSearchConnection"),
+    *(
+        RuleCase(cluster_connection.KIND, *case)
+        for case in cluster_connection.with_namespaces(connection_documents.RULES)
+    ),
     *(RuleCase(cluster_connection.KIND, *case) for case in cluster_connection.RULES),
     *_managed("MLModelGroup"),
     *_adopting("MLModelGroup"),

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from opensearch_ml_operator import app
 from opensearch_ml_operator.config import Settings
@@ -45,6 +45,23 @@ class Clock:
         """Return the time of day."""
         return self._wall + timedelta(seconds=(time.monotonic() - self._start) * self.speed)
 
+    def new_loop(self) -> asyncio.AbstractEventLoop:
+        """Return an event loop by whose time everything waits: sleeps, time-outs, the work queue."""
+        return _FastLoop(self)
+
+
+class Pace(Protocol):
+    """A clock, and loops that go by it."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow."""
+
+    def now(self) -> datetime:
+        """Return the time of day."""
+
+    def new_loop(self) -> asyncio.AbstractEventLoop:
+        """Return an event loop by whose time everything waits."""
+
 
 class _FastSelector(selectors.DefaultSelector):
     def __init__(self, speed: float) -> None:
@@ -56,8 +73,6 @@ class _FastSelector(selectors.DefaultSelector):
 
 
 class _FastLoop(asyncio.SelectorEventLoop):
-    """An event loop by whose time everything waits: sleeps, time-outs, the work queue."""
-
     def __init__(self, clock: Clock) -> None:
         self._fast = clock
         super().__init__(_FastSelector(clock.speed))
@@ -72,12 +87,13 @@ class OperatorInProcess:
     KUBECONFIG in the environment of the process must name the file: kopf reads it there.
     """
 
-    def __init__(self, kubeconfig: Path, clock: Clock, **settings: Any) -> None:
+    def __init__(self, kubeconfig: Path, clock: Pace, **settings: Any) -> None:
+        self.kubeconfig = kubeconfig
         self._environ: Mapping[str, str] = {**os.environ, "KUBECONFIG": str(kubeconfig)}
         self._clock = clock
         self._settings = Settings(leader_election=False, **settings)
         self._thread: threading.Thread | None = None
-        self._loop: _FastLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -161,8 +177,8 @@ class OperatorInProcess:
         except BaseException as error:  # noqa: BLE001 - told to the test, whatever it is
             self._failure = error
 
-    def _new_loop(self) -> _FastLoop:
-        self._loop = _FastLoop(self._clock)
+    def _new_loop(self) -> asyncio.AbstractEventLoop:
+        self._loop = self._clock.new_loop()
         return self._loop
 
     async def _run(self) -> None:

@@ -25,6 +25,8 @@ from .queue import KeyedQueue, Priority
 
 CONFLICT_DELAY: Final = 0.1
 """The watch is about to deliver the version that won; growing, in case it is not."""
+GONE_AGAIN: Final = 30.0
+"""The watch tells of a deletion sooner; without it, the 404 may come from an API server that is starting."""
 RESYNC_FROM: Final = 30.0
 """A run wanted earlier than this is a step of work under way: a resync interval is never shorter."""
 SPREAD: Final = 0.2
@@ -194,6 +196,7 @@ class Workers:
             case ObjectGoneError():
                 self._gate.answered()
                 self._queue.forget(key)
+                self._queue.add_after(key, GONE_AGAIN, Priority.RESYNC)
                 return RunResult.SUCCESS
             case KubernetesUnavailableError(retry_after=retry_after):
                 self._gate.failed(retry_after)

@@ -123,9 +123,13 @@ def remover(client: MLCommons) -> managed.Remover:
 def rest(session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
     """Come back at the next resync, or earlier when a previous revision can go."""
     keep = seconds(wanted.spec.update.keep_old_for)
-    left = [keep - _age(session, previous) for previous in session.status.previous]
-    # One that is overdue is in use. A model of ours that moves on wakes us, a stranger's does not.
-    due = [seconds_left + 1 if seconds_left > 0 else _HELD_POLL for seconds_left in left]
+    used = {user.status.get("connectorID") for user in users(session)}
+    due = []
+    for previous in session.status.previous:
+        left = keep - _age(session, previous)
+        # One that is overdue is in use. A model of ours wakes us when it moves on; no other does.
+        overdue = managed.NET if previous.id in used else _HELD_POLL
+        due.append(left + 1 if left > 0 else overdue)
     resync = managed.resync(wanted.spec.resync_interval)
     return Outcome(requeue_after=min([*due, resync] if resync else due, default=None))
 

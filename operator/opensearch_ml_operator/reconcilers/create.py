@@ -13,6 +13,7 @@ ML Commons' creates are not idempotent and a request can be applied after its se
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -23,6 +24,8 @@ SEARCH_INTERVALS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 """Seconds between the searches for an unresolved create; the last one repeats."""
 CONFIRMATION = 2.0
 """Seconds between the two empty searches that end the quiet period."""
+_SOON = 0.001
+"""Seconds that no timer is exact to."""
 
 
 class Role(StrEnum):
@@ -155,12 +158,13 @@ def resolve(
     if memory.void:
         return Absent()
     since = memory.unresolved_since if memory.unresolved_since is not None else monotonic
-    left = max(0.0, since + intention.quiet_period - monotonic)
+    quiet_from = since + intention.quiet_period
+    left = max(0.0, quiet_from - monotonic)
+    wait = _next_search(memory, quiet_from) - monotonic
     if found is None:
-        wait = _until_next_search(memory, left, monotonic)
-        return Search() if wait <= 0 else WaitUnresolved(wait, left)
+        return Search() if wait <= _SOON else WaitUnresolved(wait, left)
     if left > 0 or not memory.confirmed:
-        return WaitUnresolved(max(_until_next_search(memory, left, monotonic), 0.1), left)
+        return WaitUnresolved(max(wait, 0.1), left)
     return Absent()
 
 
@@ -216,10 +220,11 @@ def _intent(intention: Intention, *, attempt: int) -> Pending:
     )
 
 
-def _until_next_search(memory: CreateMemory, left: float, monotonic: float) -> float:
+def _next_search(memory: CreateMemory, quiet_from: float) -> float:
+    """Return when to search: growing intervals, then at the end of the quiet period, then once more."""
     if memory.last_search is None:
-        return 0.0
-    if left <= 0:
-        return memory.last_search + CONFIRMATION - monotonic
+        return -math.inf
+    if memory.last_search >= quiet_from:
+        return memory.last_search + CONFIRMATION
     interval = SEARCH_INTERVALS[min(memory.searches, len(SEARCH_INTERVALS) - 1)]
-    return min(memory.last_search + interval - monotonic, left)
+    return min(memory.last_search + interval, quiet_from)

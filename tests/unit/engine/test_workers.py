@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from opensearch_ml_operator.engine.workers import RunResult
+from opensearch_ml_operator.engine.workers import GONE_AGAIN, RunResult
 from opensearch_ml_operator.errors import (
     KubernetesForbiddenError,
     KubernetesUnavailableError,
@@ -99,9 +99,20 @@ async def test_conflicts_that_go_on_are_not_repeated_without_measure() -> None:
 
 
 async def test_an_object_that_is_gone_is_let_alone() -> None:
-    rig = await run_one(RETRY, ObjectGoneError("404"), seconds=10_000)
+    async with start(FakeReconciler(RETRY, ObjectGoneError("404")), chance=1.0) as rig:
+        rig.controller.observe("ADDED", snapshot())
+        await asyncio.sleep(10)
+        rig.controller.observe("DELETED", snapshot())
+        await asyncio.sleep(10_000)
+        assert len(rig.models.reconciled) == 2
+        assert rig.observer.results[-1] is RunResult.SUCCESS
+
+
+async def test_an_object_that_was_not_gone_after_all_is_looked_at_again() -> None:
+    """An API server that starts may answer 404 for what is there, and no event tells that it was wrong."""
+    rig = await run_one(ObjectGoneError("404"), DONE, seconds=60)
+    assert rig.models.delays == [pytest.approx(GONE_AGAIN, abs=0.01)]
     assert len(rig.models.reconciled) == 2
-    assert rig.observer.results[-1] is RunResult.SUCCESS
 
 
 async def test_an_object_that_was_gone_starts_with_short_delays_again() -> None:

@@ -1,0 +1,239 @@
+"""Runs one plan on the two fakes: the operator in this process, the proxies around it, time that skips."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from support.fake_kube import FakeKube
+from support.fake_mlcommons import FakeMLCommons
+from support.operator_in_process import OperatorInProcess
+
+from . import endstate, oracles
+from .history import History
+from .plan import Plan
+from .proxy import FaultProxy, Upstream
+from .script import Script
+from .skipping_time import SkippingClock
+from .users import Door, Users, is_ready
+from .workloads import WORKLOADS, Goal, Workload
+
+PATIENCE: Final = 900.0
+"""Seconds of the operator's time for everything to come to rest: several quiet periods."""
+CALM: Final = 130.0
+"""Seconds of rest in which nothing may have an effect: two resyncs and four health checks."""
+_LOOK: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What has become of a plan; no `problems` is a pass."""
+
+    plan: Plan
+    problems: tuple[str, ...]
+    reached: bool
+    """Whether all its faults have come to pass."""
+    labels: tuple[str, ...]
+    """The calls with an effect, from the beginning of the workload or, if there was one, the last fault."""
+    converged: float
+    """Seconds of the operator's time from the last fault, or the last action, to rest."""
+    end: dict[str, Any] = field(default_factory=dict)
+    story: str = ""
+
+
+@dataclass(slots=True)
+class Bench:
+    """Everything of one run."""
+
+    clock: SkippingClock
+    script: Script
+    history: History
+    users: Users
+    operators: list[OperatorInProcess]
+    proxies: list[list[FaultProxy]]
+    doomed: set[int] = field(default_factory=set)
+    last_fault_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.script.kill = self.kill
+
+    def kill(self, victim: int) -> None:
+        """Let an operator be dead from now on; it is buried by `tend`."""
+        self.doomed.add(victim)
+        for proxy in self.proxies[victim]:
+            proxy.cut_off()
+
+    async def tend(self) -> None:
+        """Bury who was killed, and start a successor."""
+        while self.doomed:
+            victim = self.doomed.pop()
+            with self.clock.real():
+                await self.operators[victim].crash()
+                for proxy in self.proxies[victim]:
+                    proxy.revive()
+            await self.start(victim)
+
+    async def start(self, number: int) -> None:
+        """Start an operator, which finds the API server through its own proxy."""
+        os.environ["KUBECONFIG"] = str(self.operators[number].kubeconfig)
+        with self.clock.real():
+            await self.operators[number].start()
+
+    async def reach(self, goal: Goal) -> str:
+        """Wait until the goal is reached and no request is under way; say what is missing if it is not."""
+        deadline = self.clock.monotonic() + PATIENCE
+        fired = len(self.script.fired)
+        while True:
+            await self.tend()
+            if len(self.script.fired) != fired:
+                fired = len(self.script.fired)
+                self.last_fault_at = self.clock.monotonic()
+            objects = await self.users.everything()
+            done = not objects if goal == "gone" else all(map(is_ready, objects.values()))
+            if done and not self.script.zombies and not self.doomed:
+                return ""
+            if self.clock.monotonic() > deadline:
+                return f"not {goal} after {PATIENCE:.0f} s: {json.dumps(_summary(objects))}"
+            await asyncio.sleep(_LOOK)
+
+
+async def _run(plan: Plan, workload: Workload, bench: Bench, reference: Result | None) -> Result:
+    problems: list[str] = []
+    await bench.users.plant()
+    for number in range(workload.operators):
+        await bench.start(number)
+    for act in workload.acts[:-1]:
+        await act(bench.users)
+        problems += filter(None, [await bench.reach("ready")])
+    first = len(bench.history.sent)
+    bench.script.arm(plan.faults)
+    bench.last_fault_at = bench.clock.monotonic()
+    await workload.acts[-1](bench.users)
+    missed = await bench.reach(workload.goal)
+    converged = bench.clock.monotonic() - bench.last_fault_at
+    reached = not bench.script.faults
+    bench.script.faults.clear()
+    labels = _labels(bench, first)
+    if not missed:
+        problems += await _calm(bench)
+    else:
+        problems.append(missed)
+    duplicated = any(entry.copy for entry in bench.history.sent)
+    wrong = await endstate.wrong(bench.users)
+    problems += [each for each in wrong if not (duplicated and each.startswith("Q1"))]
+    end = await endstate.normalised(bench.users)
+    if reference is not None and not missed and not duplicated and end != reference.end:
+        problems.append(f"Q4: ends as {end}, without faults as {reference.end}")
+    if workload.goal != "gone" and not missed:
+        await bench.users.delete_everything()
+        problems += filter(None, [await bench.reach("gone")])
+        problems += await endstate.wrong(bench.users)
+    problems += oracles.breaches(bench.history)
+    story = bench.history.text() if problems else ""
+    return Result(plan, tuple(dict.fromkeys(problems)), reached, labels, converged, end, story)
+
+
+async def _calm(bench: Bench) -> list[str]:
+    """Q5: at rest nothing has an effect."""
+    before = len(bench.history.sent)
+    await asyncio.sleep(CALM)
+    return [f"Q5: at rest, {entry.label}" for entry in bench.history.effects(before) if entry.applied]
+
+
+def _labels(bench: Bench, first: int) -> tuple[str, ...]:
+    sent = bench.history.sent
+    fated = [number for number, entry in enumerate(sent) if entry.fate and number >= first]
+    return tuple(entry.label for entry in bench.history.effects(fated[-1] + 1 if fated else first))
+
+
+def _summary(objects: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name, body in objects.items():
+        status = body.get("status") or {}
+        conditions = status.get("conditions", ())
+        false = [(each["type"], each["reason"]) for each in conditions if each["status"] != "True"]
+        found[name] = (false, status.get("pending"), status.get("id"), body["metadata"].get("finalizers"))
+    return found
+
+
+def run(plan: Plan, reference: Result | None = None) -> Result:
+    """Run a plan on the fakes."""
+    clock = SkippingClock()
+    workload = WORKLOADS[plan.workload]
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), asyncio.Runner(loop_factory=clock.new_loop) as runner:
+            warnings.simplefilter("ignore")  # who is killed leaves his sockets to the kernel
+            return runner.run(_on_fakes(plan, workload, clock, reference))
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+async def _on_fakes(plan: Plan, workload: Workload, clock: SkippingClock, reference: Result | None) -> Result:
+    async with _bench(clock, workload.operators, plan.seed) as bench:
+        try:
+            return await _run(plan, workload, bench, reference)
+        finally:
+            with clock.real():
+                for operator in bench.operators:
+                    if operator.running:
+                        await operator.crash()
+
+
+@contextlib.asynccontextmanager
+async def _bench(clock: SkippingClock, operators: int, seed: int) -> AsyncIterator[Bench]:
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        settings = {"connector.private_ip_enabled": "true"}
+        kube = await stack.enter_async_context(FakeKube(bookmark_seconds=60.0, now=clock.now))
+        ml = await stack.enter_async_context(FakeMLCommons(settings=settings, seed=seed))
+        history = History(clock.monotonic)
+        script = Script()
+        ways = (script, history)
+        to_opensearch = await stack.enter_async_context(_proxy("opensearch", ml.url, *ways, 0))
+        made: list[OperatorInProcess] = []
+        proxies = []
+        for number in range(operators):
+            to_kube = await stack.enter_async_context(_proxy("kube", kube.url, *ways, number))
+            path = _kubeconfig(folder / f"kubeconfig-{number}", to_kube.url)
+            made.append(OperatorInProcess(path, clock))
+            proxies.append([to_kube] if operators > 1 else [to_kube, to_opensearch])
+        users = Users(
+            Door(_upstream(kube.url), (("Authorization", "Bearer admin"),)),
+            Door(_upstream(ml.url)),
+            namespace="team",
+            endpoint=to_opensearch.url,
+        )
+        yield Bench(clock, script, history, users, made, proxies)
+
+
+def _proxy(server: Any, url: str, script: Script, history: History, sender: int) -> FaultProxy:
+    return FaultProxy(server, _upstream(url), script=script, history=history, sender=sender)
+
+
+def _upstream(url: str) -> Upstream:
+    parts = urlsplit(url)
+    return Upstream(str(parts.hostname), parts.port or 80)
+
+
+def _kubeconfig(path: Path, url: str) -> Path:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "proxy",
+        "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "operator"}}],
+        "clusters": [{"name": "proxy", "cluster": {"server": url}}],
+        "users": [{"name": "operator", "user": {"token": "operator"}}],
+    }
+    path.write_text(json.dumps(config), "utf-8")
+    return path

@@ -1,0 +1,257 @@
+"""What people do to the two servers and see in them, over HTTP: the same on fakes and on real servers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from opensearch_ml_operator.constants import API_VERSION
+from opensearch_ml_operator.models.kinds import KINDS
+
+from .proxy import Upstream
+from .wire import Headers, Request, read_response
+
+ML: Final = "/_plugins/_ml"
+REMOTE_KINDS: Final = ("connectors", "model_groups", "models")
+CANARY: Final = "Canary-7f3a-"
+"""All secrets begin so: whatever shows it has let one out."""
+PLURALS: Final = tuple(kind.plural for kind in KINDS)
+_REQUEST: Final = "opensearchml.io/reconcile-requested-at"
+_KINDS: Final = {kind.plural: kind.kind for kind in KINDS}
+_MERGE: Final = ("Content-Type", "application/merge-patch+json")
+_JSON: Final = ("Content-Type", "application/json")
+
+Doc = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One server, with the rights of its administrator."""
+
+    upstream: Upstream
+    headers: Headers = ()
+
+    async def call(self, method: str, path: str, body: Any = None, kind: tuple[str, str] = _JSON) -> Any:
+        """Return the answer's status and document."""
+        reader, writer = await self.upstream.connect()
+        raw = b"" if body is None else json.dumps(body).encode()
+        request = Request(method, path, (kind, ("Connection", "close"), *self.headers), raw)
+        writer.write(request.encode(f"{self.upstream.host}:{self.upstream.port}"))
+        response = await read_response(reader)
+        writer.close()
+        return response.status, json.loads(response.body or b"null")
+
+
+@dataclass(slots=True)
+class Users:
+    """One namespace, and what belongs to it in OpenSearch: all remote names begin with the namespace."""
+
+    kube: Door
+    opensearch: Door
+    namespace: str
+    endpoint: str
+    """Where the operator finds OpenSearch."""
+    model_url: str = "http://127.0.0.1:9/v1/embeddings"
+    foreign: dict[str, str] = field(default_factory=dict)
+    """Ids of objects of somebody else, by kind: nobody may touch them."""
+    _generation: int = 0
+
+    # What users do
+
+    async def create_everything(self) -> None:
+        """Create one object of each kind at once, the last first, as `kubectl` may well do."""
+        await self.kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        model = {
+            **self._common,
+            "connectorRef": {"name": "connector"},
+            "modelGroupRef": {"name": "group"},
+            "description": "A model",
+        }
+        await self._create("remotemodels", "model", model)
+        await self._create("mlconnectors", "connector", {**self._common, **self._connector})
+        await self._create("mlmodelgroups", "group", {**self._common, **self._connected})
+        await self.give_secret("first")
+        connection = {"endpoints": [self.endpoint], "healthInterval": "30s"}
+        await self._create("opensearchconnections", "main", connection)
+
+    async def give_secret(self, which: str) -> None:
+        """Create the Secret of the connector, or give it another value."""
+        path = f"/api/v1/namespaces/{self.namespace}/secrets"
+        await self.kube.call("DELETE", f"{path}/key")
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}}
+        await self._must("POST", path, {**body, "stringData": {"token": f"{CANARY}{which}"}})
+
+    async def edit(self) -> None:
+        """Change each object such that OpenSearch has to hear of it."""
+        await self._patch("remotemodels", "model", {"spec": {"description": "Another model"}})
+        await self._patch("mlconnectors", "connector", {"spec": {"parameters": {"model": "large"}}})
+        await self._patch("mlmodelgroups", "group", {"spec": {"description": "Another group"}})
+
+    async def rotate(self) -> None:
+        """Give the connector another credential, and ask for it to be taken now."""
+        await self.give_secret("second")
+        await self.look_again("mlconnectors", "connector")
+
+    async def undeploy(self) -> None:
+        """Undeploy the model behind everybody's back."""
+        model = await self.get("remotemodels", "model")
+        await self.opensearch.call("POST", f"{ML}/models/{model['status']['id']}/_undeploy")
+        await self.look_again("remotemodels", "model")
+
+    async def destroy_model(self) -> None:
+        """Delete the model in OpenSearch."""
+        await self.undeploy()
+        model = await self.get("remotemodels", "model")
+        for _ in range(20):
+            status, _ = await self.opensearch.call("DELETE", f"{ML}/models/{model['status']['id']}")
+            if status == 200:
+                break
+        await self.look_again("remotemodels", "model")
+
+    async def add_settings(self) -> None:
+        """Claim two settings of the cluster."""
+        settings = {"connectionRef": {"name": "main"}, "resyncInterval": "60s"}
+        await self._create("mlclustersettings", "settings", {**settings, **self._settings})
+
+    async def delete_everything(self) -> None:
+        """Ask for the deletion of all objects."""
+        for plural in PLURALS:
+            for body in await self.objects(plural):
+                await self.kube.call("DELETE", self._path(plural, body["metadata"]["name"]))
+
+    async def delete(self, plural: str, name: str) -> None:
+        """Ask for the deletion of one object."""
+        await self.kube.call("DELETE", self._path(plural, name))
+
+    async def look_again(self, plural: str, name: str) -> None:
+        """Ask for a reconcile, as a person does."""
+        self._generation += 1
+        annotations = {_REQUEST: f"request-{self._generation}"}
+        await self._patch(plural, name, {"metadata": {"annotations": annotations}})
+
+    async def plant(self) -> None:
+        """Let somebody else have objects in OpenSearch too."""
+        names = {"name": f"{self.namespace} foreign", "description": "Not managed by anybody"}
+        _, group = await self.opensearch.call("POST", f"{ML}/model_groups/_register", names)
+        connector = {
+            **names,
+            "version": "1",
+            "protocol": "http",
+            "parameters": {},
+            "credential": {"token": "theirs"},
+            "actions": [
+                {
+                    "action_type": "predict",
+                    "method": "POST",
+                    "url": self.model_url,
+                    "request_body": '{"input": ${parameters.input}}',
+                }
+            ],
+        }
+        status, made = await self.opensearch.call("POST", f"{ML}/connectors/_create", connector)
+        assert status == 200, made
+        self.foreign = {"model_groups": group["model_group_id"], "connectors": made["connector_id"]}
+
+    async def uproot(self) -> None:
+        """Remove what `plant` has planted."""
+        for kind, id_ in self.foreign.items():
+            await self.opensearch.call("DELETE", f"{ML}/{kind}/{id_}")
+
+    # What users see
+
+    async def objects(self, plural: str) -> list[Doc]:
+        """Return all objects of a kind."""
+        _, found = await self.kube.call("GET", self._path(plural))
+        items: list[Doc] = found.get("items", [])
+        return items
+
+    async def get(self, plural: str, name: str) -> Doc:
+        """Return an object that is there."""
+        found: Doc = await self._must("GET", self._path(plural, name))
+        return found
+
+    async def everything(self) -> dict[str, Doc]:
+        """Return all of our objects, by plural and name."""
+        return {
+            f"{plural}/{body['metadata']['name']}": body
+            for plural in PLURALS
+            for body in await self.objects(plural)
+        }
+
+    async def remote(self) -> dict[str, dict[str, Doc]]:
+        """Return what OpenSearch holds of this namespace, by kind and id, foreign objects included."""
+        found = {}
+        for kind in REMOTE_KINDS:
+            body = {"query": {"match_all": {}}, "size": 1000}
+            _, answer = await self.opensearch.call("POST", f"{ML}/{kind}/_search", body)
+            hits = answer.get("hits", {}).get("hits", [])
+            found[kind] = {
+                hit["_id"]: hit["_source"]
+                for hit in hits
+                if hit["_source"].get("name", "").startswith(f"{self.namespace} ")
+            }
+        return found
+
+    async def settings(self) -> Doc:
+        """Return the persistent settings of the cluster."""
+        _, answer = await self.opensearch.call("GET", "/_cluster/settings?flat_settings=true")
+        settings: Doc = answer.get("persistent", {})
+        return settings
+
+    @property
+    def _connected(self) -> Doc:
+        return {"connectionRef": {"name": "main"}, "name": f"{self.namespace} ours"}
+
+    @property
+    def _common(self) -> Doc:
+        return {"resyncInterval": "60s", "name": f"{self.namespace} ours"}
+
+    @property
+    def _connector(self) -> Doc:
+        action = {
+            "type": "predict",
+            "method": "POST",
+            "url": self.model_url,
+            "headers": {"Authorization": "Bearer ${credential.token}"},
+            "requestBody": '{"input": ${parameters.input}}',
+        }
+        return {
+            **self._connected,
+            "credentials": [{"name": "token", "secretKeyRef": {"name": "key", "key": "token"}}],
+            "actions": [action],
+            "parameters": {"model": "small"},
+            "update": {"keepOldFor": "5s"},
+        }
+
+    @property
+    def _settings(self) -> Doc:
+        name = "plugins.ml_commons.max_register_model_tasks_per_node"
+        return {"settings": {name: 9}, "trustedEndpoints": {"add": ["^https://models[.]example/.*$"]}}
+
+    async def _create(self, plural: str, name: str, spec: Mapping[str, Any]) -> None:
+        body = {"apiVersion": API_VERSION, "kind": _KINDS[plural], "metadata": {"name": name}, "spec": spec}
+        await self._must("POST", self._path(plural), body)
+
+    async def _patch(self, plural: str, name: str, change: Mapping[str, Any]) -> None:
+        await self._must("PATCH", self._path(plural, name), change, _MERGE)
+
+    async def _must(self, method: str, path: str, body: Any = None, kind: tuple[str, str] = _JSON) -> Any:
+        status, found = await self.kube.call(method, path, body, kind)
+        assert status < 300, found
+        return found
+
+    def _path(self, plural: str, name: str = "") -> str:
+        return f"/apis/{API_VERSION}/namespaces/{self.namespace}/{plural}/{name}".rstrip("/")
+
+
+def is_ready(body: Mapping[str, Any]) -> bool:
+    """Whether an object, as it is now, is Ready and has nothing left to do."""
+    status = body.get("status") or {}
+    ready: Doc = next((each for each in status.get("conditions", ()) if each["type"] == "Ready"), {})
+    current = ready.get("observedGeneration") == body["metadata"]["generation"]
+    asked = (body["metadata"].get("annotations") or {}).get(_REQUEST)
+    current = current and asked == status.get("lastHandledReconcileAt")
+    moving = "pending" in status or (body["kind"] == "MLConnector" and bool(status.get("previous")))
+    return ready.get("status") == "True" and current and not moving

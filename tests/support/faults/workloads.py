@@ -1,0 +1,48 @@
+"""What people do while the calls are spoiled: a few actions each, from a state to a state."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from .users import Users
+
+Act = Callable[[Users], Awaitable[None]]
+Goal = Literal["ready", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """`acts` are done one after the other, each from rest; the faults begin with the last one."""
+
+    name: str
+    acts: tuple[Act, ...]
+    goal: Goal = "ready"
+    operators: int = 1
+    """How many work at the same time, without any election between them."""
+    pairs: bool = False
+    """Whether it is also crashed a second time, while it recovers."""
+
+
+async def _delete_settings(users: Users) -> None:
+    await users.delete("mlclustersettings", "settings")
+
+
+_CREATE: Final[Act] = Users.create_everything
+WORKLOADS: Final[Mapping[str, Workload]] = {
+    each.name: each
+    for each in (
+        Workload("create", (_CREATE,), pairs=True),
+        Workload("edit", (_CREATE, Users.edit)),
+        Workload("swap", (_CREATE, Users.rotate), pairs=True),
+        Workload("heal", (_CREATE, Users.undeploy)),
+        Workload("recreate", (_CREATE, Users.destroy_model)),
+        Workload("delete", (_CREATE, Users.delete_everything), goal="gone", pairs=True),
+        Workload("settings", (_CREATE, Users.add_settings)),
+        Workload("settings-back", (_CREATE, Users.add_settings, _delete_settings)),
+        Workload("two-create", (_CREATE,), operators=2),
+        Workload("two-swap", (_CREATE, Users.rotate), operators=2),
+        Workload("two-delete", (_CREATE, Users.delete_everything), goal="gone", operators=2),
+    )
+}
