@@ -55,8 +55,6 @@ class Users:
     endpoint: str
     """Where the operator finds OpenSearch."""
     model_url: str = "http://127.0.0.1:9/v1/embeddings"
-    limits: Mapping[str, Any] = field(default_factory=dict)
-    """Further fields of the connection."""
     resync: str = "60s"
     foreign: dict[str, str] = field(default_factory=dict)
     """Ids of objects of somebody else, by kind: nobody may touch them."""
@@ -77,7 +75,7 @@ class Users:
         await self._create("mlconnectors", "connector", {**self._common, **self._connector})
         await self._create("mlmodelgroups", "group", {**self._common, **self._connected})
         await self.give_secret("first")
-        connection = {"endpoints": [self.endpoint], "healthInterval": "30s", **self.limits}
+        connection = {"endpoints": [self.endpoint], "healthInterval": "30s"}
         await self._create("opensearchconnections", "main", connection)
 
     async def give_secret(self, which: str) -> None:
