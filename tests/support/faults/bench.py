@@ -147,7 +147,9 @@ async def _run(plan: Plan, workload: Workload, bench: Bench, reference: Result |
 
 
 async def _calm(bench: Bench) -> list[str]:
-    """Q5: at rest nothing has an effect."""
+    """Q5: at rest nothing has an effect; of two operators one may have something to note after the other."""
+    if len(bench.operators) > 1:
+        await asyncio.sleep(CALM)
     before = len(bench.history.sent)
     await asyncio.sleep(CALM)
     return [f"Q5: at rest, {entry.label}" for entry in bench.history.effects(before) if entry.applied]
