@@ -188,11 +188,11 @@ def _spellings(text: str) -> Iterator[bytes]:
 
 def _storms(history: History) -> Iterator[str]:
     """A7: no request with an effect is repeated without pause."""
-    moments: dict[tuple[str, bytes], list[float]] = defaultdict(list)
+    moments: dict[tuple[str, str, bytes], list[float]] = defaultdict(list)
     for entry in history.effects():
         name = entry.label.rpartition(" #")[0]
-        moments[f"{entry.sender} {name}", entry.request.body].append(entry.sent_at)
-    for (name, _), times in moments.items():
+        moments[f"{entry.sender} {name}", entry.request.path, entry.request.body].append(entry.sent_at)
+    for (name, _, _), times in moments.items():
         for index, moment in enumerate(times):
             number = sum(moment <= other < moment + 60 for other in times[index:])
             if number > RATE:
