@@ -108,7 +108,7 @@ BUGS: Final[Mapping[str, Bug]] = {
         _bug(
             "no quiet period",
             _plan("create", _CREATE_CONNECTOR, Variant.ZOMBIE),
-            (_CREATE, "left = max(0.0, since + intention.quiet_period - monotonic)", "left = 0.0"),
+            (_CREATE, "quiet_from = since + intention.quiet_period\n", "quiet_from = since\n"),
             (_CREATE, "over = monotonic >= since + quiet_period", "over = True"),
             (
                 _CREATE,
@@ -185,17 +185,17 @@ BUGS: Final[Mapping[str, Bug]] = {
             "a credential in the status",
             _plan("create"),
             (
-                _CONNECTOR,
-                "hash_ = digest([wanted.spec_hash, wanted.credentials.revision])",
-                "hash_ = ''.join(wanted.credentials.values.values())",
+                "reconcilers/connector_target.py",
+                "return Applied(digest(self.content), self.credentials.revision)",
+                "return Applied(digest(self.content), ''.join(self.credentials.values.values()))",
             ),
         ),
         _bug(
             "an earlier connector is forgotten",
             _plan("swap"),
             (
-                _CONNECTOR,
-                "if not await _remover(wanted.client).remove(previous.id):",
+                "reconcilers/connector_revisions.py",
+                "if not await remover(wanted.client).remove(previous.id):",
                 "if not previous.id:",
             ),
         ),
@@ -204,8 +204,8 @@ BUGS: Final[Mapping[str, Bug]] = {
             _plan("create"),
             (
                 _CONNECTOR,
-                "            id=created.id,\n            pending=None,\n",
-                "            id=created.id,\n",
+                "            id=id_,\n            pending=None,\n",
+                "            id=id_,\n",
             ),
         ),
         _bug(
@@ -213,7 +213,7 @@ BUGS: Final[Mapping[str, Bug]] = {
             _plan("edit"),
             (
                 "reconcilers/model_deployment.py",
-                "        await client.update_model(model_id, body)\n",
+                "        await client.update_model(model_id, target.update_request(body))\n",
                 "",
             ),
         ),
@@ -268,8 +268,8 @@ BUGS: Final[Mapping[str, Bug]] = {
             _plan("delete"),
             (
                 "reconcilers/connection.py",
-                "dependents(snapshot.key):\n            await self._ports.pool",
-                "dependents(snapshot.key) or snapshot.uid:\n            await self._ports.pool",
+                "users(self._ports, snapshot.key):\n            await self._ports.pool",
+                "users(self._ports, snapshot.key) or snapshot.uid:\n            await self._ports.pool",
             ),
         ),
         _bug(
