@@ -32,9 +32,11 @@ test: lint
 
 # Every call with an effect, spoiled in every way: `make crash`, `make crash WORKLOADS=create,swap`. A plan
 # that fails is saved in crash-plans/; `make crash PLAN=crash-plans/0001-create.json` runs it again.
+# `make crash MORE=--bugs` runs the operator with bugs in it, `make crash MORE="--live 2"` every second plan
+# on the real servers.
 JOBS ?= 2
 crash: venv
-	PYTHONPATH=tests:. $(BIN)/python -m support.faults --jobs $(JOBS) $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(PLAN)
+	PYTHONPATH=tests:. $(BIN)/python -m support.faults --jobs $(JOBS) $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(MORE) $(PLAN)
 
 # The servers alone, until Ctrl-C.
 stack: venv

@@ -27,7 +27,7 @@ from .engine.links import Links
 from .engine.queue import KeyedQueue
 from .engine.stores import ReadYourWrites
 from .engine.workers import Limits
-from .errors import KubernetesForbiddenError, OperatorError
+from .errors import KubernetesForbiddenError, OperatorError, WatchesEndedError
 from .handlers import build_registry
 from .health import Health
 from .kopf_settings import Login, build_settings
@@ -61,6 +61,8 @@ GHOST_INTERVAL = 300.0
 """Seconds between the looks for objects whose deletion no watch has told of."""
 CRD_INTERVAL = 5.0
 """Seconds between the looks for what the start waits for: CRDs that fit, and lists of all objects."""
+CUTS = 50
+"""How often a task is cancelled that does not end."""
 PLURALS = {kind.kind: kind.plural for kind in KINDS}
 
 
@@ -225,7 +227,10 @@ async def _lead(
 async def serve(
     settings: Settings, operator: Operator, environ: Mapping[str, str], stopping: asyncio.Event
 ) -> None:
-    """Watch and reconcile until told to stop; then begin nothing new and let what runs come to its end."""
+    """Watch and reconcile until told to stop; then begin nothing new and let what runs come to its end.
+
+    Raises WatchesEndedError.
+    """
     await _unless_stopped(_hear_of_all(settings, operator), stopping)
     if stopping.is_set():
         return
@@ -255,7 +260,10 @@ async def serve(
         _stop_on_signals(stopping)
         watching = group.create_task(kopf.run_tasks(tasks, ignored=ours))
         operator.health.obstacle("start", None)
-        await _unless_stopped(asyncio.shield(watching), stopping)
+        await _unless_stopped(asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED), stopping)
+        if not stopping.is_set():
+            await _cut_off_all()
+            raise WatchesEndedError
         log.info("Stopping: nothing new is begun, what runs may end.")
         await controller.stop()
         await operator.events.aclose()
@@ -264,6 +272,18 @@ async def serve(
         looking.cancel()
         kopf_stop.set()
         await asyncio.wait([watching])
+
+
+async def _cut_off_all() -> None:
+    """Cancel all tasks but this one, as often as it takes: some of kopf's take a cancellation for a pause."""
+    this = asyncio.current_task()
+    for _ in range(CUTS):
+        left = {task for task in asyncio.all_tasks() if task is not this}
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.1)
 
 
 async def _hear_of_all(settings: Settings, operator: Operator) -> None:
@@ -335,7 +355,7 @@ def _stop_on_signals(stopping: asyncio.Event) -> None:
         loop.add_signal_handler(number, stopping.set)
 
 
-async def _unless_stopped(work: Awaitable[None], stopping: asyncio.Event) -> None:
+async def _unless_stopped(work: Awaitable[object], stopping: asyncio.Event) -> None:
     """Await the work, but no longer than until we are told to stop."""
     working = asyncio.ensure_future(work)
     waiting = asyncio.ensure_future(stopping.wait())

@@ -6,6 +6,7 @@
       ObjectGoneError            the object is not there any more (404)
       KubernetesUnavailableError the API server did not answer, or answered 5xx or 429
       KubernetesForbiddenError   our ServiceAccount lacks a permission
+      WatchesEndedError          kopf watches no more: the process has to be started again
 
 Messages are built from fixed templates. `MLError.message` is the server's own text, shortened and with
 secrets masked by the transport; bodies, headers and URLs with credentials never get in.
@@ -89,3 +90,15 @@ class KubernetesUnavailableError(OperatorError):
 
 class KubernetesForbiddenError(OperatorError):
     """The API server refused our ServiceAccount; the message names verb and resource."""
+
+
+class WatchesEndedError(OperatorError):
+    """kopf has lost a watch for good, and with it ends all others: the process must not go on without them.
+
+    kopf may not come to its end by itself. After a 401 it closes the streams of all watches; one that was
+    busy just then fails for good (RuntimeError of aiohttp), and the others wait for a login that nobody does
+    any more (kopf 1.45). It would kill the process only after 10 minutes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the watches have ended; the process ends too, to be started again")

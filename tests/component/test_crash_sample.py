@@ -39,6 +39,9 @@ SAMPLE = (
     ("delete", f"{_KUBE} remotemodels/model (finalizers) #1", Variant.APPLIED_504),
     ("settings", "opensearch: put-settings #1", Variant.KILL_BEFORE),
     ("settings-back", "opensearch: put-settings #1", Variant.REFUSED_404),
+    ("doomed", f"{_KUBE} mlconnectors/connector (finalizers) #1", Variant.REFUSED_401),
+    ("doomed", "opensearch: create-group #1", Variant.TWICE),
+    ("doomed", "opensearch: create-connector #1", Variant.ZOMBIE),
     ("two-create", "opensearch: register-model #1", Variant.KILL_AFTER),
 )
 TWICE = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..constants import ConditionType, Reason
-from ..errors import MLError, StatusConflictError
+from ..errors import MLCode, MLError, StatusConflictError
 from ..models.common import ManagedStatus, Pending
 from . import create, refusal
 from .conditions import Fact, false, find, true
@@ -132,7 +132,8 @@ class Creation:
                     try:
                         return _created(await self._send(session, post))
                     except MLError as error:
-                        if not error.code.effect_unknown:
+                        found = await self._taken_by_us(session, client, intention, error)
+                        if not error.code.effect_unknown and found is None:
                             return await self._refused(session, error, role)
                 case create.Search():
                     found = await self._search(session, client, intention)
@@ -174,6 +175,15 @@ class Creation:
             return await post()
         finally:
             self.use(session)  # the server may take its time from the end of the wait on
+
+    async def _taken_by_us(
+        self, session: Session[ManagedStatus], client: MLCommons, intention: Intention, error: MLError
+    ) -> Found | None:
+        """Return who has the name if that is this very create: a network may deliver a request twice."""
+        if error.code is not MLCode.NAME_TAKEN:
+            return None
+        found = await self._search(session, client, intention)
+        return found if found.objects else None
 
     async def _adopt(
         self, session: Session[ManagedStatus], client: MLCommons, role: Role, step: create.Adopt

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from stack import versions
+from stack.local import open_stack
+
 from . import campaign
 from .bench import Result, run
+from .live import run_live
 from .plan import Plan
+from .seeded import BUGS, catch
 from .workloads import WORKLOADS, Workload
 
 FAILED: Final = Path("crash-plans")
@@ -62,16 +69,31 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="plans that run side by side")
     parser.add_argument("--seed", type=int, default=1, help="what random numbers begin with")
     parser.add_argument("--no-pairs", action="store_true", help="crash once only")
+    parser.add_argument(
+        "--no-reference", action="store_true", help="do not compare with a run without faults"
+    )
+    parser.add_argument(
+        "--bugs", action="store_true", help="run the operator with bugs in it: all are caught"
+    )
+    parser.add_argument("--live", type=int, metavar="N", help="every N-th plan, on the real servers")
+    parser.add_argument("--batch", type=int, default=20, help="live plans that share an operator")
     chosen = parser.parse_args()
     if chosen.plan:
-        return _replay(chosen.plan)
-    rows: list[Row] = []
+        return _replay(chosen.plan, compare=not chosen.no_reference)
+    if chosen.bugs:
+        return _bugs()
     print(HEAD, flush=True)
-    for name in chosen.workloads.split(","):
-        workload = WORKLOADS[name]
-        for row in _enumerate(workload, jobs=chosen.jobs, seed=chosen.seed, pairs=not chosen.no_pairs):
-            rows.append(row)
-            print(row, flush=True)
+    names = chosen.workloads.split(",")
+    if chosen.live:
+        rows = asyncio.run(_live(names, every=chosen.live, batch=chosen.batch))
+    else:
+        rows = [
+            row
+            for name in names
+            for row in _enumerate(
+                WORKLOADS[name], jobs=chosen.jobs, seed=chosen.seed, pairs=not chosen.no_pairs
+            )
+        ]
     total = Row("all")
     for row in rows:
         total.plans += row.plans
@@ -88,10 +110,34 @@ def _enumerate(workload: Workload, *, jobs: int, seed: int, pairs: bool) -> Iter
     lesson = campaign.learn(workload)
     plans = campaign.single_plans(workload, lesson.labels, seed)
     singles: list[Result] = []
-    yield _run(Row(workload.name), plans, lesson.reference, jobs, singles)
+    yield _shown(_run(Row(workload.name), plans, lesson.reference, jobs, singles))
     if pairs and workload.pairs:
         twice = (plan for result in campaign.crashes(singles) for plan in campaign.second_plans(result))
-        yield _run(Row(f"{workload.name}, twice"), twice, lesson.reference, jobs, [])
+        yield _shown(_run(Row(f"{workload.name}, twice"), twice, lesson.reference, jobs, []))
+
+
+def _shown(row: Row) -> Row:
+    print(row, flush=True)
+    return row
+
+
+async def _live(names: list[str], *, every: int, batch: int) -> list[Row]:
+    started = time.monotonic()
+    rows: dict[str, Row] = {}
+    with open_stack() as stack:
+        stack.start(opensearch=(versions.OPENSEARCH_3,), kubernetes=True, models=True)
+        async for result in run_live(stack, names, every=every, batch=batch):
+            row = rows.setdefault(result.plan.workload, Row(result.plan.workload))
+            row.seconds = (
+                time.monotonic() - started - sum(each.seconds for each in rows.values() if each is not row)
+            )
+            row.add(result)
+            if result.problems:
+                _save(result)
+            print(row, file=sys.stderr, flush=True)
+    for row in rows.values():
+        print(row)
+    return list(rows.values())
 
 
 def _run(row: Row, plans: Iterable[Plan], reference: Result, jobs: int, results: list[Result]) -> Row:
@@ -119,9 +165,20 @@ def _save(result: Result) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def _replay(path: Path) -> int:
+def _bugs() -> int:
+    missed = 0
+    for bug in BUGS.values():
+        with tempfile.TemporaryDirectory() as folder:
+            found = catch(bug, Path(folder))
+        missed += not found
+        print(f"{'caught' if found else 'MISSED'}  {bug.name}: {found[:160]}", flush=True)
+    print(f"{len(BUGS) - missed} of {len(BUGS)} bugs are caught")
+    return 1 if missed else 0
+
+
+def _replay(path: Path, *, compare: bool) -> int:
     plan = Plan.load(path)
-    reference = run(Plan(plan.workload))
+    reference = run(Plan(plan.workload)) if compare else None
     result = campaign.run_bounded(plan, reference)
     print(plan, *result.problems, result.story or "passed", sep="\n")
     if not result.reached:

@@ -62,6 +62,7 @@ class Bench:
     operators: list[OperatorInProcess]
     proxies: list[list[FaultProxy]]
     doomed: set[int] = field(default_factory=set)
+    started: set[int] = field(default_factory=set)
     last_fault_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -74,9 +75,10 @@ class Bench:
             proxy.cut_off()
 
     async def tend(self) -> None:
-        """Bury who was killed, and start a successor."""
-        while self.doomed:
-            victim = self.doomed.pop()
+        """Bury who was killed or has ended, and start a successor, as a kubelet does."""
+        ended = {number for number in self.started if not self.operators[number].running}
+        for victim in self.doomed | ended:
+            self.doomed.discard(victim)
             with self.clock.real():
                 await self.operators[victim].crash()
                 for proxy in self.proxies[victim]:
@@ -85,6 +87,7 @@ class Bench:
 
     async def start(self, number: int) -> None:
         """Start an operator, which finds the API server through its own proxy."""
+        self.started.add(number)
         os.environ["KUBECONFIG"] = str(self.operators[number].kubeconfig)
         with self.clock.real():
             await self.operators[number].start()
@@ -144,7 +147,9 @@ async def _run(plan: Plan, workload: Workload, bench: Bench, reference: Result |
 
 
 async def _calm(bench: Bench) -> list[str]:
-    """Q5: at rest nothing has an effect."""
+    """Q5: at rest nothing has an effect; of two operators one may have something to note after the other."""
+    if len(bench.operators) > 1:
+        await asyncio.sleep(CALM)
     before = len(bench.history.sent)
     await asyncio.sleep(CALM)
     return [f"Q5: at rest, {entry.label}" for entry in bench.history.effects(before) if entry.applied]
@@ -218,7 +223,7 @@ async def _bench(clock: SkippingClock, operators: int, seed: int) -> AsyncIterat
 
 
 def _proxy(server: Any, url: str, script: Script, history: History, sender: int) -> FaultProxy:
-    return FaultProxy(server, _upstream(url), script=script, history=history, sender=sender)
+    return FaultProxy(server, _upstream(url), scripts=script, history=history, sender=sender)
 
 
 def _upstream(url: str) -> Upstream:

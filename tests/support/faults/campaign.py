@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import gc
 import multiprocessing
@@ -119,13 +120,14 @@ class _Worker:
         """Let it run this plan next."""
         self._plan = plan
         self._given += 1
-        self.pipe.send(plan)
+        with contextlib.suppress(ConnectionError):  # who has died says so when the result is asked for
+            self.pipe.send(plan)
 
     def result(self) -> Result:
         """Return what has become of the plan; a process that has died is a result too."""
         try:
             result: Result = self.pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             self._process.join()
             self.lives = False
             problem = f"the process of the run has ended with {self._process.exitcode}"

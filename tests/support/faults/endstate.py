@@ -37,7 +37,7 @@ async def normalised(users: Users) -> Doc:
     objects, remote = await users.everything(), await users.remote()
     names = {id_: f"{kind}-{role(source)}" for kind, found in remote.items() for id_, source in found.items()}
     documents = sorted(
-        repr((names[id_], _plain(source, names)))
+        repr((names[id_], _plain(source, names))).replace(users.namespace, "NAMESPACE")
         for found in remote.values()
         for id_, source in found.items()
     )

@@ -27,6 +27,8 @@ class Entry:
     told: int | None = None
     fate: str = ""
     """What a fault has done to it."""
+    team: str = ""
+    """Whose call it is, where several plans share the operator."""
     copy: bool = False
     """Whether the network has sent it again, not the operator."""
 
@@ -73,6 +75,12 @@ class History:
     def effects(self, since: int = 0) -> Iterator[Entry]:
         """Return the calls with an effect, from one on."""
         return (entry for entry in self.sent[since:] if entry.label)
+
+    def of(self, team: str) -> History:
+        """Return what concerns one team."""
+        sent = [entry for entry in self.sent if entry.team == team]
+        answered = [entry for entry in self.answered if entry.team == team]
+        return History(self.clock, sent, answered)
 
     def text(self) -> str:
         """Show the calls, one a line, for the report of a failed plan."""

@@ -18,7 +18,7 @@ from .history import Entry, History
 from .naming import kube_target, opensearch_id, opensearch_operation
 from .users import CANARY
 
-MARKER: Final = re.compile(r"k8sml([0-9a-f]{32})([gcm])r(\d+)( [0-9a-f]{16}\b)?")
+MARKER: Final = re.compile(r"k8sml([0-9a-f]{32})([gcm])r(\d+)(?: [0-9a-f]{16})?")
 CREATES: Final = {"create-group": "Group", "create-connector": "Connector", "register-model": "Model"}
 TOUCHES: Final = frozenset(
     {"update-group", "update-model", "delete-group", "delete-connector", "delete-model"}
@@ -188,11 +188,11 @@ def _spellings(text: str) -> Iterator[bytes]:
 
 def _storms(history: History) -> Iterator[str]:
     """A7: no request with an effect is repeated without pause."""
-    moments: dict[tuple[str, bytes], list[float]] = defaultdict(list)
+    moments: dict[tuple[str, str, bytes], list[float]] = defaultdict(list)
     for entry in history.effects():
         name = entry.label.rpartition(" #")[0]
-        moments[f"{entry.sender} {name}", entry.request.body].append(entry.sent_at)
-    for (name, _), times in moments.items():
+        moments[f"{entry.sender} {name}", entry.request.path, entry.request.body].append(entry.sent_at)
+    for (name, _, _), times in moments.items():
         for index, moment in enumerate(times):
             number = sum(moment <= other < moment + 60 for other in times[index:])
             if number > RATE:

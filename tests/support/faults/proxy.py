@@ -11,14 +11,14 @@ import contextlib
 import socket
 import ssl
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
 
 from .history import Entry, History, Server
 from .naming import kube_name, opensearch_name
 from .plan import APPLIED, REFUSED, Fault, Variant
-from .script import Script
+from .script import Script, Scripts
 from .wire import Request, Response, json_response, read_request, read_response, read_response_head
 
 ZOMBIE_SECONDS: Final = 20.0
@@ -51,7 +51,7 @@ class FaultProxy:
         server: Server,
         upstream: Upstream,
         *,
-        script: Script,
+        scripts: Scripts,
         history: History,
         sender: int = 0,
         zombie_seconds: float = ZOMBIE_SECONDS,
@@ -59,7 +59,7 @@ class FaultProxy:
     ) -> None:
         self._server: Server = server
         self._upstream = upstream
-        self._script = script
+        self._scripts = scripts
         self._history = history
         self._sender = sender
         self._zombie_seconds = zombie_seconds
@@ -123,31 +123,32 @@ class FaultProxy:
     async def _answer(self, request: Request, writer: asyncio.StreamWriter, link: _Link) -> bool:
         """Answer a request; return whether the connection goes on."""
         name = kube_name(request) if self._server == "kube" else opensearch_name(request)
-        label = self._script.label(f"{self._server}: {name}") if name else ""
-        entry = Entry(self._server, self._sender, label, request, self._history.clock())
+        script = self._scripts.of(request)
+        label = script.label(f"{self._server}: {name}") if name else ""
+        entry = Entry(self._server, self._sender, label, request, self._history.clock(), team=script.team)
         self._history.begin(entry)
-        fault = self._script.take(label) if label else None
+        fault = script.take(label) if label else None
         if fault is not None:
             entry.fate = fault.variant.value
-            return await self._spoil(fault, entry, writer, link)
+            return await self._spoil(fault, script, entry, writer, link)
         response = await self._forward(entry, link)
         return await self._tell(entry, response, writer)
 
     async def _spoil(  # noqa: PLR0911 - one return a variant
-        self, fault: Fault, entry: Entry, writer: asyncio.StreamWriter, link: _Link
+        self, fault: Fault, script: Script, entry: Entry, writer: asyncio.StreamWriter, link: _Link
     ) -> bool:
         match fault.variant:
             case Variant.KILL_BEFORE:
-                self._script.kill(fault.victim)
+                script.kill(fault.victim)
                 return False
             case Variant.KILL_AFTER:
                 await self._forward(entry, link)
-                self._script.kill(fault.victim)
+                script.kill(fault.victim)
                 return False
             case Variant.ZOMBIE:
-                self._script.zombies += 1
-                self._script.kill(fault.victim)
-                self._later(self._deliver_late(entry))
+                script.zombies += 1
+                script.kill(fault.victim)
+                self._later(self._deliver_late(entry, script))
                 return False
             case Variant.RESET:
                 await self._forward(entry, link)
@@ -161,9 +162,7 @@ class FaultProxy:
                 return False
             case Variant.TWICE:
                 await self._forward(entry, link)
-                again = Entry(
-                    entry.server, entry.sender, "", entry.request, entry.sent_at, fate=entry.fate, copy=True
-                )
+                again = replace(entry, label="", response=None, told=None, copy=True)
                 return await self._tell(again, await self._forward(self._history.begin(again), link), writer)
             case Variant.LATE:
                 response = await self._forward(entry, link)
@@ -178,6 +177,7 @@ class FaultProxy:
 
     async def _forward(self, entry: Entry, link: _Link) -> Response:
         response = await link.call(entry.request)
+        self._scripts.learn(entry.request, response)
         self._history.answer(entry, response)
         return response
 
@@ -189,14 +189,14 @@ class FaultProxy:
         entry.told = response.status
         return response.length is None
 
-    async def _deliver_late(self, entry: Entry) -> None:
+    async def _deliver_late(self, entry: Entry, script: Script) -> None:
         try:
             await asyncio.sleep(self._zombie_seconds)
             link = _Link(self._upstream)
             await self._forward(entry, link)
             link.close()
         finally:
-            self._script.zombies -= 1
+            script.zombies -= 1
 
     def _later(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload] # a coroutine of ours

@@ -1,12 +1,24 @@
-"""Which call is spoiled when, and how: counts occurrences and carries the faults of a plan out in order."""
+"""Which call is spoiled when, and how: counts occurrences, and hands out the faults of a plan in order."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from .plan import Fault
+from .wire import Request, Response
+
+
+class Scripts(Protocol):
+    """Says which script a request falls under."""
+
+    def of(self, request: Request) -> Script:
+        """Return the script."""
+
+    def learn(self, request: Request, response: Response) -> None:
+        """Take note of what an answer says of whose an object is."""
 
 
 @dataclass(slots=True)
@@ -18,7 +30,15 @@ class Script:
     fired: list[Fault] = field(default_factory=list)
     zombies: int = 0
     """Requests that have still to be delivered."""
+    team: str = ""
     _counts: Counter[str] = field(default_factory=Counter)
+
+    def of(self, request: Request) -> Script:  # noqa: ARG002 - others tell by the request
+        """Return the script that a request falls under."""
+        return self
+
+    def learn(self, request: Request, response: Response) -> None:
+        """Take note of what an answer says of whose an object is."""
 
     def arm(self, faults: Sequence[Fault]) -> None:
         """Begin to count, and spoil these calls."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Users:
     endpoint: str
     """Where the operator finds OpenSearch."""
     model_url: str = "http://127.0.0.1:9/v1/embeddings"
+    resync: str = "60s"
     foreign: dict[str, str] = field(default_factory=dict)
     """Ids of objects of somebody else, by kind: nobody may touch them."""
     _generation: int = 0
@@ -120,6 +122,16 @@ class Users:
         for plural in PLURALS:
             for body in await self.objects(plural):
                 await self.kube.call("DELETE", self._path(plural, body["metadata"]["name"]))
+
+    async def doom(self) -> None:
+        """Create everything, and delete it again while it is being created."""
+        await self.create_everything()
+        for _ in range(1_000):
+            status = (await self.get("mlconnectors", "connector")).get("status") or {}
+            if status.keys() & {"pending", "id"}:
+                break
+            await asyncio.sleep(0.05)
+        await self.delete_everything()
 
     async def delete(self, plural: str, name: str) -> None:
         """Ask for the deletion of one object."""
@@ -206,7 +218,7 @@ class Users:
 
     @property
     def _common(self) -> Doc:
-        return {"resyncInterval": "60s", "name": f"{self.namespace} ours"}
+        return {"resyncInterval": self.resync, "name": f"{self.namespace} ours"}
 
     @property
     def _connector(self) -> Doc:
@@ -253,5 +265,6 @@ def is_ready(body: Mapping[str, Any]) -> bool:
     current = ready.get("observedGeneration") == body["metadata"]["generation"]
     asked = (body["metadata"].get("annotations") or {}).get(_REQUEST)
     current = current and asked == status.get("lastHandledReconcileAt")
-    moving = "pending" in status or (body["kind"] == "MLConnector" and bool(status.get("previous")))
+    unclear = "pending" in status or "unclearSince" in status
+    moving = unclear or (body["kind"] == "MLConnector" and bool(status.get("previous")))
     return ready.get("status") == "True" and current and not moving

@@ -39,6 +39,7 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
         Workload("heal", (_CREATE, Users.undeploy)),
         Workload("recreate", (_CREATE, Users.destroy_model)),
         Workload("delete", (_CREATE, Users.delete_everything), goal="gone", pairs=True),
+        Workload("doomed", (Users.doom,), goal="gone"),
         Workload("settings", (_CREATE, Users.add_settings)),
         Workload("settings-back", (_CREATE, Users.add_settings, _delete_settings)),
         Workload("two-create", (_CREATE,), operators=2),

@@ -63,7 +63,7 @@ async def rig() -> AsyncIterator[Rig]:
     proxy = FaultProxy(
         "opensearch",
         upstream,
-        script=made.script,
+        scripts=made.script,
         history=made.history,
         zombie_seconds=LATE,
         late_seconds=LATE,

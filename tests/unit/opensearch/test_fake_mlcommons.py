@@ -164,10 +164,10 @@ async def test_predictions_tell_which_connector_served(
 
 async def test_more_than_ten_registers_at_once_are_refused() -> None:
     async with FakeMLCommons() as server:
-        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=30) as http:
             await model(server, http)
             connector = next(iter(server.connectors))
-            server.cluster.register_seconds = 4.0  # until all have arrived, also on a busy machine
+            server.cluster.register_seconds = 5.0  # until all have arrived, also on a busy machine
             bodies = [
                 {"name": f"m{n}", "function_name": "remote", "connector_id": connector} for n in range(15)
             ]
