@@ -35,12 +35,12 @@ OWN_LEASE: list[Right] = [
     ("patch", "coordination.k8s.io", "leases", NAME, NAMESPACE),
 ]
 OWN_CRD: Right = ("get", "apiextensions.k8s.io", "customresourcedefinitions", f"remotemodels.{GROUP}", "")
+NAMESPACES: list[Right] = [("list", "", "namespaces", "", ""), ("watch", "", "namespaces", "", "")]
 NEVER: list[Right] = [
     *((verb, "", "secrets", "", TENANT) for verb in ("list", "watch", "create", "update", "patch", "delete")),
     ("list", "", "configmaps", "", TENANT),
     *((verb, GROUP, "remotemodels", "any", TENANT) for verb in ("create", "update", "delete")),
     ("update", GROUP, "remotemodels/status", "any", TENANT),
-    ("list", "", "namespaces", "", ""),
     ("list", "", "events", "", TENANT),
     ("get", "coordination.k8s.io", "leases", "other", NAMESPACE),
     ("get", "coordination.k8s.io", "leases", NAME, TENANT),
@@ -122,7 +122,7 @@ def test_the_api_server_accepts_every_manifest(
 
 def test_cluster_wide_rights(install: Install, control_plane: ControlPlane) -> None:
     install({})
-    granted = [*IN_A_NAMESPACE, *elsewhere(IN_A_NAMESPACE), *OWN_LEASE, OWN_CRD]
+    granted = [*IN_A_NAMESPACE, *elsewhere(IN_A_NAMESPACE), *OWN_LEASE, OWN_CRD, *NAMESPACES]
     assert refused(control_plane, granted) == []
     assert refused(control_plane, NEVER) == NEVER
 
@@ -130,7 +130,7 @@ def test_cluster_wide_rights(install: Install, control_plane: ControlPlane) -> N
 def test_rights_in_named_namespaces_only(install: Install, control_plane: ControlPlane) -> None:
     install(MATRIX["namespaced"])
     assert refused(control_plane, [*IN_A_NAMESPACE, *OWN_LEASE]) == []
-    beyond = [*NEVER, *elsewhere(IN_A_NAMESPACE), OWN_CRD]
+    beyond = [*NEVER, *elsewhere(IN_A_NAMESPACE), OWN_CRD, *NAMESPACES]
     assert refused(control_plane, beyond) == beyond
 
 

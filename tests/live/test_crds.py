@@ -15,9 +15,17 @@ import pytest
 
 from opensearch_ml_operator.constants import API_VERSION, GROUP, SCHEMA_HASH_ANNOTATION
 from opensearch_ml_operator.crdgen import definition, schema_hash
-from opensearch_ml_operator.models.common import Condition, ManagedStatus, Model, Pending, StatusBase
+from opensearch_ml_operator.models.common import (
+    Condition,
+    ManagedStatus,
+    Model,
+    Pending,
+    PendingChange,
+    StatusBase,
+)
 from opensearch_ml_operator.models.connection import ConnectionUsers, OpenSearchConnectionStatus
-from opensearch_ml_operator.models.connector import MLConnectorStatus, PreviousConnector
+from opensearch_ml_operator.models.connector import Candidate, MLConnectorStatus, PreviousConnector, Trial
+from opensearch_ml_operator.models.export import ExportID
 from opensearch_ml_operator.models.group import MLModelGroupStatus
 from opensearch_ml_operator.models.kinds import KINDS, KindInfo, by_kind
 from opensearch_ml_operator.models.model import HealingStatus, RemoteModelStatus, Task, Workers
@@ -203,6 +211,8 @@ MANAGED: dict[str, Any] = {
     "last_handled_reconcile_at": "now",
     "last_sync_time": TIME,
     "id": "aBcDeFgHiJkLmNoPqRsT",
+    "origin": "Created",
+    "pending_changes": [PendingChange(path="name", from_="a", to="b")],
     "pending": Pending(role="Model", revision=1, attempt=1, hash="0a", holder="pod-1", started_at=TIME),
 }
 CONNECTION = OpenSearchConnectionStatus(
@@ -225,6 +235,9 @@ STATUSES: dict[str, StatusBase] = {
     "MLConnector": MLConnectorStatus(
         **MANAGED,
         revision=2,
+        live_revision=1,
+        candidate=Candidate(id="new", revision=2, spec_hash="0a", credential_revision="uid/6"),
+        trial=Trial(revision=2, model_group_id="g", model_id="m"),
         previous=[PreviousConnector(id="old", since=TIME)],
         credential_revision="uid/5",
         spec_hash="0a",
@@ -248,8 +261,11 @@ STATUSES: dict[str, StatusBase] = {
             last_time=TIME, last_success_time=TIME, latency_ms=1, dimension=0, message="yes", hash="0a"
         ),
         spec_hash="0a",
+        export=ExportID(kind="Secret", name="exported", key="id"),
+        extra_fields=["tenant"],
     ),
     "MLClusterSettings": MLClusterSettingsStatus(
+        pending_changes=[PendingChange(path="plugins.ml_commons.a", from_="1", to="2")],
         observed_generation=1,
         conditions=[READY],
         last_handled_reconcile_at="now",

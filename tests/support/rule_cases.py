@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-ABSENT: Final = object()
+
+class _Absent(enum.Enum):
+    FIELD = "absent"
+
+
+ABSENT: Final = _Absent.FIELD
 PREDICT: Final = {"type": "predict", "method": "POST", "url": "https://models.example/v1/embeddings"}
 
 

@@ -308,6 +308,7 @@ class ModelReconciler:
         self._watches.forget(session.snapshot.uid)
         version = source.get("model_version")
         went_down = session.status.state in model_plan.LOADED and state not in model_plan.LOADED
+        moved = session.status.connector_id != target.resolved.connector_id
         await session.record_rest(
             *facts,
             *probed.facts,
@@ -328,8 +329,8 @@ class ModelReconciler:
         leaving = await own_group.leave(session, target)
         if leaving is not None:
             return leaving
-        if went_down and target.spec.connector_ref is not None:
-            # The connector may wait for that, to be changed.
+        if (went_down or moved) and target.spec.connector_ref is not None:
+            # The connector may wait for that: to be changed, or to let go of an earlier revision.
             connector = target.spec.connector_ref.name
             self._ports.wake(ObjectKey(CONNECTOR, session.snapshot.key.namespace, connector))
         waits = (managed.resync(target.spec.resync_interval), probed.after)
