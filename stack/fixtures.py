@@ -18,24 +18,13 @@ TEST_SECONDS = 300
 STACK = pytest.StashKey[Stack]()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the servers; their time limit leaves out fixtures, which may build them.
-
-    Run side by side (`-n`), those of one release share one process, and so one set of servers.
-    """
+    """Mark the tests that use the servers; their time limit leaves out fixtures, which may build them."""
     for item in items:
         if isinstance(item, pytest.Function) and "local_stack" in item.fixturenames:
             item.add_marker(pytest.mark.live)
-            if item.get_closest_marker("xdist_group") is None:
-                item.add_marker(pytest.mark.xdist_group(_release(item)))
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(TEST_SECONDS, func_only=True))
-
-
-def _release(item: pytest.Function) -> str:
-    second = versions.OPENSEARCH_2 in item.name or "opensearch_219" in item.fixturenames
-    return versions.OPENSEARCH_2 if second else versions.OPENSEARCH_3
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,7 +20,7 @@ QUIET = {"quietPeriod": "10s"}
 @pytest.fixture(scope="module")
 def operator(local_stack: Stack) -> Iterator[OperatorProcess]:
     """Return an operator for all namespaces. Modules that use it start no other."""
-    local_stack.start(opensearch=(), kubernetes=True, models=True)
+    local_stack.start(opensearch=versions.OPENSEARCH, kubernetes=True, models=True)
     process = start_operator(local_stack, namespace=OPERATORS_NAMESPACE, values=QUIET)
     yield process
     process.stop()

@@ -26,7 +26,7 @@ LINES_OF_A_SCREEN = 50
 
 @pytest.fixture(scope="module")
 def operator(local_stack: Stack) -> Iterator[OperatorProcess]:
-    local_stack.start(opensearch=(), kubernetes=True, models=True)
+    local_stack.start(opensearch=versions.OPENSEARCH, kubernetes=True, models=True)
     process = start_operator(local_stack, namespace="demo-operator", release="demo")
     yield process
     process.stop()

@@ -18,8 +18,6 @@ from support.live_sets import PASSWORD, ROLE, Sets
 from support.live_stage import Stage, open_stage
 from support.live_waiting import until
 
-pytestmark = pytest.mark.xdist_group(versions.OPENSEARCH_2)
-
 PERMISSIONS: list[str] = ROLE["cluster_permissions"]
 WHOLE = "permissions-whole"
 HASHING_SECONDS = 120.0

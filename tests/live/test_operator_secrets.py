@@ -17,8 +17,6 @@ from support.live_metrics import scrape
 from support.live_sets import CANARY, KEY, PASSWORD
 from support.live_stage import Stage, open_stage
 
-pytestmark = pytest.mark.xdist_group(versions.OPENSEARCH_2)
-
 REFUSED = f"{CANARY}refused"
 
 
