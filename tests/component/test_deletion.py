@@ -196,7 +196,12 @@ async def test_without_the_right_to_look_deletion_goes_on_and_says_so(world: Sce
     await world.gone()
     assert world.nothing_left
     told = [event for event in world.kube.events if event["reason"] == "DependantsUnknown"]
-    assert any("ingest pipelines, search pipelines, agents" in event["message"] for event in told)
+    unseen = (
+        "ingest pipelines (cluster:admin/ingest/pipeline/get), "
+        "search pipelines (cluster:admin/search/pipeline/get), "
+        "agents (cluster:admin/opensearch/ml/agents/search)"
+    )
+    assert any(unseen in event["message"] for event in told)
 
 
 async def test_pipelines_that_cannot_be_read_for_now_hold_a_deletion_up(world: Scene) -> None:

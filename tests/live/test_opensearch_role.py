@@ -25,11 +25,6 @@ PROBE_ROLE: dict[str, Any] = json.loads((FOLDER / "probe-role.json").read_text()
 PERMISSIONS: list[str] = ROLE["cluster_permissions"]
 PASSWORD = "Quiet-harbour-7-lanterns"
 DEADLINE = 30.0
-READS = {
-    "cluster:admin/ingest/pipeline/get": "ingest pipelines",
-    "cluster:admin/search/pipeline/get": "search pipelines",
-    "cluster:admin/opensearch/ml/agents/search": "agents",
-}
 REQUEST = {"parameters": {"input": "[]"}}
 
 
@@ -181,7 +176,8 @@ async def test_each_permission_is_needed(pool: Pool, opensearch_219: OpenSearch,
         assert refused.value.code is MLCode.FORBIDDEN
         assert permission in refused.value.message
     elif isinstance(refused.value, DependantsHiddenError):
-        assert refused.value.args == (READS[permission],)
+        (unseen,) = refused.value.args
+        assert permission in unseen
     else:
         assert permission == "cluster:monitor/state"
 

@@ -20,6 +20,8 @@ from support.live_waiting import until
 
 PERMISSIONS: list[str] = ROLE["cluster_permissions"]
 WHOLE = "permissions-whole"
+UNUSED = "unused"
+"""A connector without a model: only such a one is changed in place."""
 HASHING_SECONDS = 120.0
 """For all the users' passwords: slow by intention."""
 PLACES = {permission: f"permissions-{number:02}" for number, permission in enumerate(PERMISSIONS)}
@@ -87,6 +89,7 @@ def test_a_missing_permission_is_named(stages: Mapping[str, Stage], operator: Op
         # What somebody changed is put back, and every object is read alone.
         stage.kube.patch("RemoteModel", "first", {"spec": {"description": "changed"}})
         stage.kube.patch("MLModelGroup", "first", {"spec": {"description": "changed"}})
+        stage.kube.patch("MLConnector", UNUSED, {"spec": {"description": "changed"}})
         for each in objects(stage):
             stage.kube.touch(each["kind"], each["metadata"]["name"], "1")
     until(lambda: stages[WHOLE].ready("first"))
@@ -116,18 +119,20 @@ def role_without(permission: str) -> dict[str, list[str]]:
 
 
 def begin(stage: Stage, sets: Sets) -> None:
-    stage.kube.apply(*sets.connection(), sets.key(), *sets.one_set("first"))
+    stage.kube.apply(*sets.connection(), sets.key(), *sets.one_set("first"), sets.connector(UNUSED))
 
 
 def complaints(stage: Stage, permission: str) -> set[str]:
-    """Return the conditions that name the permission."""
+    """Return the conditions that name the permission, and the Events: a deletion goes on without a look."""
     pattern = re.compile(rf"{re.escape(permission)}(?![\w/])")
-    return {
+    conditions = {
         f"{found['kind']} {each['type']} {each['reason']}"
         for found in objects(stage)
         for each in found.get("status", {}).get("conditions", [])
         if each["status"] != "True" and pattern.search(each["message"])
     }
+    events = stage.kube.list("Event")
+    return conditions | {each["reason"] for each in events if pattern.search(each["message"])}
 
 
 def complaints_of_any(operator: OperatorProcess) -> list[str]:

@@ -62,16 +62,16 @@ class MentionReader:
         pipelines: dict[str, frozenset[str]] = {}
         agents: dict[str, frozenset[str]] = {}
         unseen = []
-        for what, found, load in (
-            ("ingest pipelines", pipelines, self._ingest_pipelines),
-            ("search pipelines", pipelines, self._search_pipelines),
-            ("agents", agents, self._all_agents),
+        for what, right, found, load in (
+            ("ingest pipelines", "ingest/pipeline/get", pipelines, self._ingest_pipelines),
+            ("search pipelines", "search/pipeline/get", pipelines, self._search_pipelines),
+            ("agents", "opensearch/ml/agents/search", agents, self._all_agents),
         ):
             try:
                 found.update({name: frozenset(_words(body)) for name, body in await load()})
             except MLError as error:
                 if error.code is MLCode.FORBIDDEN:
-                    unseen.append(what)
+                    unseen.append(f"{what} (cluster:admin/{right})")
                 elif error.code in _NONE:
                     await self._identity.confirm()
                 else:
