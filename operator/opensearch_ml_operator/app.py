@@ -109,7 +109,12 @@ def build(
         clock=monotonic,
     )
     pool = Pool(
-        observer=metrics.opensearch_request, tokens=tokens, on_failure=wake, wake=wake, clock=monotonic
+        observer=metrics.opensearch_request,
+        tokens=tokens,
+        on_failure=wake,
+        wake=wake,
+        clock=monotonic,
+        exists=lambda key: cache.get(key) is not None,
     )
     ports = Ports(
         store=ReadYourWrites(KubeStatusStore(kube, PLURALS), learn),

@@ -10,13 +10,20 @@ from ..models.snapshot import ObjectKey
 class Gate:
     """At most `limit` owners inside, at most one per lane; first come, first woken.
 
-    Room is not reserved for whoever is woken: he may have changed his mind. So a refused owner should also
-    come back by himself now and then. `wake` is called once for each parked owner until he comes back.
+    `exists` tells who is still there: when there is no room left, nobody else's place counts. Room is not
+    reserved for whoever is woken: he may have changed his mind. So a refused owner should also come back by
+    himself now and then. `wake` is called once for each parked owner until he comes back.
     """
 
-    def __init__(self, limit: int, wake: Callable[[ObjectKey], None]) -> None:
+    def __init__(
+        self,
+        limit: int,
+        wake: Callable[[ObjectKey], None],
+        exists: Callable[[ObjectKey], bool] = lambda _: True,
+    ) -> None:
         self._limit = limit
         self._wake = wake
+        self._exists = exists
         self._inside: dict[ObjectKey, str] = {}
         self._parked: dict[ObjectKey, str] = {}
         self._woken: set[ObjectKey] = set()
@@ -40,6 +47,8 @@ class Gate:
             self._parked.pop(owner, None)
             self._inside[owner] = lane
             return True
+        if self._drop_gone():
+            return self.try_enter(owner, lane)
         self._parked[owner] = lane  # one who is parked already keeps his place
         return False
 
@@ -55,6 +64,13 @@ class Gate:
         """Let more in, or fewer from now on."""
         self._limit = limit
         self._wake_fitting()
+
+    def _drop_gone(self) -> bool:
+        """Take the places of those that are gone without a word: somebody took their finalizer off."""
+        gone = [owner for owner in self._inside if not self._exists(owner)]
+        for owner in gone:
+            del self._inside[owner]
+        return bool(gone)
 
     def _wake_fitting(self) -> None:
         """Wake as many as would fit, in order; those woken before who have not come back do not count."""

@@ -36,7 +36,8 @@ class _Client:
 class Pool:
     """Builds, replaces and closes clients; a call that does not get through closes the connection for all.
 
-    `on_failure` is then called once, `wake` for each owner that a gate has room for again.
+    `on_failure` is then called once, `wake` for each owner that a gate has room for again; `exists` tells
+    whether an owner is still there.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Pool:
         on_failure: Callable[[ObjectKey], None],
         wake: Callable[[ObjectKey], None],
         clock: Callable[[], float],
+        exists: Callable[[ObjectKey], bool] = lambda _: True,
     ) -> None:
         self._observer = observer
         self._tokens = tokens
         self._on_failure = on_failure
         self._wake = wake
+        self._exists = exists
         self._clock = clock
         self._clients: dict[ObjectKey, _Client] = {}
         self._gates: dict[tuple[ObjectKey, GateName], Gate] = {}
@@ -77,7 +80,7 @@ class Pool:
         if gate is None:
             current = self._clients.get(key)
             settings = current.settings if current is not None else ConnectionSettings(endpoints=())
-            gate = self._gates[key, name] = Gate(_limit(settings, name), self._wake)
+            gate = self._gates[key, name] = Gate(_limit(settings, name), self._wake, self._exists)
         return gate
 
     def loads(self) -> Iterator[tuple[ObjectKey, str, int]]:

@@ -181,3 +181,23 @@ class GateMachine(RuleBasedStateMachine):
 
 TestGateMachine = GateMachine.TestCase
 TestGateMachine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+
+
+def test_a_place_of_somebody_who_is_gone_without_a_word_is_free() -> None:
+    living = {A, B, C}
+    gate = Gate(2, Woken(), living.__contains__)
+    assert gate.try_enter(A, "a")
+    assert gate.try_enter(B, "b")
+    assert not gate.try_enter(C, "c")
+    living.remove(A)
+    assert gate.try_enter(C, "c")
+    assert gate.inside == 2
+
+
+def test_a_lane_of_somebody_who_is_gone_is_free() -> None:
+    living = {A, B}
+    gate = Gate(2, Woken(), living.__contains__)
+    assert gate.try_enter(A, "group")
+    assert not gate.try_enter(B, "group")
+    living.remove(A)
+    assert gate.try_enter(B, "group")
