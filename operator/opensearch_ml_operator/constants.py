@@ -13,6 +13,7 @@ NAME: Final = "opensearch-ml-operator"
 FINALIZER: Final = f"{GROUP}/finalizer"
 SCHEMA_HASH_ANNOTATION: Final = f"{GROUP}/schema-hash"
 DELETION_POLICY_ANNOTATION: Final = f"{GROUP}/deletion-policy"
+DELETE_ORPHANS_ANNOTATION: Final = f"{GROUP}/delete-orphans"
 RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
 ACCEPT_CLUSTER_ANNOTATION: Final = f"{GROUP}/accept-cluster-uuid"
 

@@ -170,6 +170,11 @@ class _Fleet(Collector):
             ("kind", "namespace", "name", "external_id", "ready", "reason"),
         )
         up = _gauge("connection_up", "Whether the last health check succeeded.", ("namespace", "name"))
+        orphans = _gauge(
+            "orphans",
+            "Objects in OpenSearch that were made through the connection and have no resource, 50 at most.",
+            ("namespace", "connection"),
+        )
         counts: Counter[tuple[str, str, str, str]] = Counter()
         unresolved: Counter[tuple[str, str]] = Counter()
         for snapshot in self._objects():
@@ -183,6 +188,7 @@ class _Fleet(Collector):
             if key.kind in _CONNECTIONS:
                 reachable = condition(snapshot, ConditionType.REACHABLE).get("status") == "True"
                 up.add_metric((key.namespace, key.name), float(reachable))
+                orphans.add_metric((key.namespace, key.name), len(snapshot.status.get("orphans") or ()))
         resources = _gauge(
             "resources",
             "Number of resources by their Ready condition.",
@@ -197,7 +203,7 @@ class _Fleet(Collector):
             resources.add_metric(labels, count)
         for owner, count in unresolved.items():
             creates.add_metric(owner, count)
-        return resources, info, up, creates
+        return resources, info, up, creates, orphans
 
     def _queue(self) -> Iterable[Metric]:
         vitals = self._vitals()

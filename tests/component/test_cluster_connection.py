@@ -285,3 +285,22 @@ async def test_what_belongs_to_others_cannot_be_adopted(world: Scene, wish: dict
     fact = await world.becomes(GROUPS, "group", "Synced", "Rejected", seconds=30)
     assert "no group theirs" in fact["message"]
     assert world.condition(GROUPS, "group", "ReferencesResolved")["status"] == "True"
+
+
+async def test_orphans_are_those_of_no_namespace(world: Scene) -> None:
+    """What one namespace has is no orphan, although the connection is in none."""
+    share(world, allowedNamespaces={"names": ["one", "two"]})
+    for namespace in ("one", "two"):
+        use(world, namespace)
+        await all_ready(world, namespace)
+    world.namespace = "one"
+    lost = world.status(MODELS, "model")["id"]
+    for documents in (world.ml.models, world.ml.connectors, world.ml.groups):
+        for document in documents.values():
+            document["created_time"] = 1_000
+    world.kube.vanish(MODELS, "model", "one")
+    everything = " ".join([*world.ml.models, *world.ml.connectors, *world.ml.groups])
+    world.kube.annotate(CLUSTER_CONNECTIONS, "shared", {"opensearchml.io/delete-orphans": everything})
+    await eventually(lambda: lost not in world.ml.models, seconds=20)
+    await world.quiet()
+    assert world.remote() == (2, 2, 1)

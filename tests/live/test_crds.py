@@ -23,7 +23,7 @@ from opensearch_ml_operator.models.common import (
     PendingChange,
     StatusBase,
 )
-from opensearch_ml_operator.models.connection import ConnectionUsers, OpenSearchConnectionStatus
+from opensearch_ml_operator.models.connection import ConnectionUsers, OpenSearchConnectionStatus, Orphan
 from opensearch_ml_operator.models.connector import Candidate, MLConnectorStatus, PreviousConnector, Trial
 from opensearch_ml_operator.models.export import ExportID
 from opensearch_ml_operator.models.group import MLModelGroupStatus
@@ -227,6 +227,7 @@ CONNECTION = OpenSearchConnectionStatus(
     endpoint="https://opensearch.example:9200",
     capabilities=["AutoDeploy"],
     used_by=ConnectionUsers(connectors=1, models=2, groups=3),
+    orphans=[Orphan(kind="model", id="o", name="lost")],
 )
 STATUSES: dict[str, StatusBase] = {
     "OpenSearchConnection": CONNECTION,

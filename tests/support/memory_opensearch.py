@@ -48,6 +48,8 @@ class MemoryOpenSearch:
 
         self.named: dict[str, Mentions] = {}
         """Who names an id."""
+        self.foreign: set[str] = set()
+        """Ids of what was made through another connection."""
 
         self.predictions: list[tuple[str, dict[str, Any]]] = []
         """Which model was called, and with what."""
@@ -169,6 +171,20 @@ class MemoryOpenSearch:
     async def search_marker(self, kind: str, marker: str) -> tuple[Hit, ...]:
         _end(self._begin(f"search_{kind}"))
         found = (id_ for id_, doc in self.docs[kind].items() if marker in str(doc["description"]).split())
+        return tuple(Hit(id_, dict(self.docs[kind][id_])) for id_ in found)
+
+    async def search_markers(self, kind: str, stem: str) -> tuple[Hit, ...]:
+        _end(self._begin(f"search_{kind}"))
+        found = {
+            id_: dict(doc)
+            for id_, doc in self.docs[kind].items()
+            if any(word.startswith(stem) for word in str(doc["description"]).split())
+        }
+        return tuple(Hit(id_, doc) for id_, doc in found.items())
+
+    async def search_imprint(self, kind: str) -> tuple[Hit, ...]:
+        _end(self._begin(f"search_imprint_{kind}"))
+        found = (id_ for id_ in self.docs[kind] if id_ not in self.foreign)
         return tuple(Hit(id_, dict(self.docs[kind][id_])) for id_ in found)
 
     async def search_users(self, kind: str, object_id: str) -> tuple[Hit, ...]:

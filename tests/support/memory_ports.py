@@ -37,8 +37,10 @@ class MemoryStore:
     async def read(self, key: ObjectKey) -> Snapshot | None:
         return self.objects.get(key)
 
-    async def read_all(self, kind: str, namespace: str) -> None:
-        """Do nothing: the catalog of these ports knows all objects from the beginning."""
+    async def read_all(self, kind: str, namespace: str) -> tuple[Snapshot, ...]:
+        """Return the objects; the catalog of these ports knows all of them from the beginning."""
+        objects = self.objects.items()
+        return tuple(each for key, each in objects if key.kind == kind and namespace in ("", key.namespace))
 
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
         failure, landed = self.failures.popleft() if self.failures else (None, True)

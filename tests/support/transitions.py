@@ -143,7 +143,7 @@ _VOLATILE = frozenset(
         "schema_version",
     }
 )
-_MARK = re.compile(r" ?k8sml[0-9a-f]{32}[a-z]r\d+(?: [0-9a-f]{16})?")
+_MARK = re.compile(r" ?k8sml[0-9a-f]{32}[a-z]r\d+(?: [0-9a-f]{16})?(?: k8smlin[0-9a-f]{32})?")
 
 
 def picture(

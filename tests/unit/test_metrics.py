@@ -104,6 +104,13 @@ def test_only_connections_are_up_or_down() -> None:
     assert value(metrics, "opensearch_ml_connection_up", namespace="team", name="a") is None
 
 
+def test_orphans_are_counted_by_connection() -> None:
+    orphans = [{"kind": "model", "id": "m1"}, {"kind": "group", "id": "g1"}]
+    metrics = show(thing("OpenSearchConnection", "a", orphans=orphans), thing("OpenSearchConnection", "b"))
+    assert value(metrics, "opensearch_ml_orphans", namespace="team", connection="a") == 2
+    assert value(metrics, "opensearch_ml_orphans", namespace="team", connection="b") == 0
+
+
 @pytest.mark.parametrize("type_", ["Synced", "Deletable"])
 def test_creates_without_a_clear_answer_are_counted(type_: str) -> None:
     metrics = show(

@@ -36,10 +36,12 @@ class ReadYourWrites:
             self.learn(snapshot)
         return snapshot
 
-    async def read_all(self, kind: str, namespace: str) -> None:
+    async def read_all(self, kind: str, namespace: str) -> tuple[Snapshot, ...]:
         """Read all objects of a kind in a namespace live, and tell the engine of each."""
-        for snapshot in await self.store.read_all(kind, namespace):
+        found = await self.store.read_all(kind, namespace)
+        for snapshot in found:
             self.learn(snapshot)
+        return found
 
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
         """Write by compare-and-set, as the store does."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from .common import Model, SecretKeyRef, SecretRef, StatusBase
-from .fields import DataKey, Duration, ObjectName, ShortText
+from .fields import DataKey, Duration, ListMap, ObjectName, RemoteID, ShortText
 from .rules import Rule, at_most_one, exactly_one, lasts
 
 Endpoint = Annotated[
@@ -175,6 +175,17 @@ class ConnectionUsers(Model):
     """Number of MLModelGroups."""
 
 
+class Orphan(Model):
+    """An object in OpenSearch that was made through the connection and whose resource does not exist."""
+
+    kind: Literal["model", "connector", "group"]
+    """What it is in OpenSearch."""
+    id: RemoteID
+    """Id in OpenSearch."""
+    name: Annotated[str, Field(max_length=256)] = ""
+    """Name in OpenSearch."""
+
+
 class OpenSearchConnectionStatus(StatusBase):
     """What the last health check found."""
 
@@ -192,3 +203,7 @@ class OpenSearchConnectionStatus(StatusBase):
     """What this cluster can do that not every supported version can."""
     used_by: ConnectionUsers | None = None
     """Objects that refer to the connection."""
+    orphans: Annotated[list[Orphan], Field(max_length=50), ListMap("id")] = Field(default_factory=list)
+    """Objects in OpenSearch that were made through the connection and have no resource: by a deletion policy
+    Retain, a finalizer that was taken off, a restored backup. Looked for once an hour. The annotation
+    `opensearchml.io/delete-orphans` with ids from here deletes them."""

@@ -14,6 +14,7 @@ from ..errors import MLCode, MLError
 from ..reconcilers.ports import ClusterSettings, Hit, Mentions, Registered, ServerInfo
 from . import searches, server
 from .identity import ClusterIdentity
+from .imprint import Imprint, without
 from .mentions import MentionReader
 from .observations import Observations
 from .operations import Operation
@@ -41,11 +42,13 @@ class MLCommonsClient:
         observations: Observations,
         identity: ClusterIdentity,
         mentions: MentionReader,
+        imprint: Imprint,
     ) -> None:
         self._transport = transport
         self._observations = observations
         self._identity = identity
         self._mentions = mentions
+        self._imprint = imprint
 
     async def server_info(self) -> ServerInfo:
         """Ask who answers and whether ML Commons is there and may be used: three requests."""
@@ -69,7 +72,9 @@ class MLCommonsClient:
     async def create_connector(self, body: Mapping[str, Any]) -> str:
         """Create a connector and return its id (TransportCreateConnectorAction)."""
         operation = Operation.CREATE_CONNECTOR
-        answer = await self._transport.call(operation, "POST", f"{BASE}/connectors/_create", body)
+        answer = await self._transport.call(
+            operation, "POST", f"{BASE}/connectors/_create", self._imprint.add(body)
+        )
         connector_id = read(ConnectorCreated, answer, doing=operation).connector_id
         self._observations.remember("connector", connector_id)
         return connector_id
@@ -93,7 +98,9 @@ class MLCommonsClient:
     async def create_group(self, body: Mapping[str, Any]) -> str:
         """Register a model group and return its id; NAME_TAKEN carries the id of who has the name."""
         operation = Operation.CREATE_GROUP
-        answer = await self._transport.call(operation, "POST", f"{BASE}/model_groups/_register", body)
+        answer = await self._transport.call(
+            operation, "POST", f"{BASE}/model_groups/_register", self._imprint.add(body)
+        )
         group_id = read(GroupCreated, answer, doing=operation).model_group_id
         self._observations.remember("group", group_id)
         return group_id
@@ -113,7 +120,9 @@ class MLCommonsClient:
     async def register_model(self, body: Mapping[str, Any]) -> Registered:
         """Register a remote model; synchronous for remote models since 2.11 (MLModelManager)."""
         operation = Operation.REGISTER_MODEL
-        answer = await self._transport.call(operation, "POST", f"{BASE}/models/_register", body)
+        answer = await self._transport.call(
+            operation, "POST", f"{BASE}/models/_register", self._imprint.add(body)
+        )
         registered = read(ModelRegistered, answer, doing=operation)
         self._observations.remember("model", registered.model_id)
         return Registered(model_id=registered.model_id, task_id=registered.task_id)
@@ -181,7 +190,24 @@ class MLCommonsClient:
         found = await searches.by_marker(self._transport, kind, marker)
         if not found:
             await self._identity.confirm()
-        return found
+        return tuple(Hit(hit.id, without(hit.source)) for hit in found)
+
+    async def search_markers(self, kind: str, stem: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` with a marker that is `stem` and a number; at most 100.
+
+        Raises MLError AMBIGUOUS when there is none, but another cluster than the one meant has said so.
+        """
+        found = await searches.by_markers(self._transport, kind, stem)
+        if not found:
+            await self._identity.confirm()
+        return tuple(Hit(hit.id, without(hit.source)) for hit in found)
+
+    async def search_imprint(self, kind: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` with the mark of this connection; nothing when it has none."""
+        if not self._imprint.word:
+            return ()
+        found = await searches.by_imprint(self._transport, kind, self._imprint.word)
+        return tuple(Hit(hit.id, without(hit.source)) for hit in found if self._imprint.is_in(hit.source))
 
     async def search_users(self, kind: str, object_id: str) -> tuple[Hit, ...]:
         """Find the models with exactly this connector, or in this group; at most 100."""
@@ -211,7 +237,8 @@ class MLCommonsClient:
 
     async def _update(self, kind: str, object_id: str, operation: Operation, body: Mapping[str, Any]) -> None:
         with self._writing(kind, object_id):
-            await self._transport.call(operation, "PUT", COLLECTIONS[kind].item(object_id), body)
+            path = COLLECTIONS[kind].item(object_id)
+            await self._transport.call(operation, "PUT", path, self._imprint.add(body))
 
     async def _delete(self, kind: str, object_id: str, operation: Operation) -> None:
         with self._writing(kind, object_id):
@@ -241,4 +268,4 @@ async def get(transport: Transport, identity: ClusterIdentity, kind: str, object
             return None
         raise
     read(Document, answer, doing=collection.get)
-    return Hit(object_id, answer)
+    return Hit(object_id, without(answer))

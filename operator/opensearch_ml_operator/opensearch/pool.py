@@ -12,6 +12,7 @@ from ..reconcilers.ports import ConnectionSettings, GateName, TokenSource
 from . import searches
 from .gate import Gate
 from .identity import ClusterIdentity
+from .imprint import Imprint
 from .login import login_of
 from .mentions import MentionReader
 from .mlcommons import MLCommonsClient, get
@@ -139,7 +140,7 @@ class Pool:
             clock=self._clock,
         )
         mentions = MentionReader(transport, identity, clock=self._clock)
-        client = MLCommonsClient(transport, observations, identity, mentions)
+        client = MLCommonsClient(transport, observations, identity, mentions, Imprint(settings.imprint))
         return _Client(settings, transport, client)
 
     def _break(self, key: ObjectKey, transport: Transport) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..errors import MLCode, MLError
 from ..reconcilers.ports import Hit
+from .imprint import without
 from .paths import COLLECTIONS
 from .schemas import SearchResult, read
 from .transport import Transport
@@ -15,7 +16,12 @@ from .transport import Transport
 _MARKER_HITS: Final = 100
 _NAME_HITS: Final = 1000
 """A local model has a document for each 10 MB of it."""
+_WINDOW: Final = 10_000
+"""The most that one search returns (`index.max_result_window`)."""
 _WORD: Final = re.compile(r"\w+")
+
+
+_ALL_FIELDS: Final = {"excludes": ["model_content", "old_model_content"]}
 
 
 async def by_marker(transport: Transport, kind: str, marker: str) -> tuple[Hit, ...]:
@@ -26,6 +32,23 @@ async def by_marker(transport: Transport, kind: str, marker: str) -> tuple[Hit, 
     """
     hits = await search(transport, kind, {"match_phrase": {"description": marker}}, size=_MARKER_HITS)
     return tuple(hit for hit in hits if marker in _WORD.findall(str(hit.source.get("description", ""))))
+
+
+async def by_markers(transport: Transport, kind: str, stem: str) -> tuple[Hit, ...]:
+    """Find the objects whose description holds `stem` and a number as a whole word.
+
+    A prefix is compared with the analysed words as it is: markers are in lower case.
+    """
+    hits = await search(transport, kind, {"prefix": {"description": stem}}, size=_MARKER_HITS)
+    marker = re.compile(rf"\b{re.escape(stem)}[0-9]+\b")
+    return tuple(hit for hit in hits if marker.search(str(hit.source.get("description", ""))))
+
+
+async def by_imprint(transport: Transport, kind: str, word: str) -> tuple[Hit, ...]:
+    """Find what carries a connection's mark: the first 10,000 of a kind, as few fields of them as will do."""
+    fields = ["name", "description", "created_time"]
+    query = {"match_phrase": {"description": word}}
+    return await search(transport, kind, query, size=_WINDOW, fields=fields)
 
 
 async def models_of(transport: Transport, kind: str, object_id: str) -> tuple[Hit, ...]:
@@ -47,16 +70,23 @@ async def by_name(transport: Transport, kind: str, name: str) -> tuple[Hit, ...]
 async def by_ids(transport: Transport, kind: str, ids: Sequence[str]) -> Mapping[str, Hit]:
     """Read many objects at once; an id that is missing in the result is not yet proven absent."""
     hits = await search(transport, kind, {"ids": {"values": list(ids)}}, size=len(ids))
-    return {hit.id: hit for hit in hits}
+    return {hit.id: Hit(hit.id, without(hit.source)) for hit in hits}
 
 
-async def search(transport: Transport, kind: str, query: Mapping[str, Any], *, size: int) -> tuple[Hit, ...]:
+async def search(
+    transport: Transport,
+    kind: str,
+    query: Mapping[str, Any],
+    *,
+    size: int,
+    fields: Sequence[str] | None = None,
+) -> tuple[Hit, ...]:
     """Run one search; raises MLError AMBIGUOUS unless every shard has answered in time.
 
     Without an index the server answers an empty result over 0 shards, or (rarely) 404.
     """
     collection = COLLECTIONS[kind]
-    body = {"size": size, "query": query, "_source": {"excludes": ["model_content", "old_model_content"]}}
+    body = {"size": size, "query": query, "_source": fields or _ALL_FIELDS}
     try:
         answer = await transport.call(collection.search, "POST", f"{collection.path}/_search", body)
     except MLError as error:

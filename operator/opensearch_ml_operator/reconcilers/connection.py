@@ -7,7 +7,7 @@ that needs it for its own deletion has gone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -17,8 +17,9 @@ from ..models.cluster_connection import ClusterOpenSearchConnectionSpec, Namespa
 from ..models.common import Model, seconds
 from ..models.connection import ConnectionUsers, OpenSearchConnectionSpec, OpenSearchConnectionStatus
 from ..models.snapshot import ObjectKey, Snapshot
-from . import connection_identity, managed, references
+from . import connection_identity, create, managed, references
 from .conditions import Fact, false, true
+from .orphans import Orphans
 from .outcome import Outcome
 from .ports import ConnectionSettings, MLCommons, ServerInfo
 from .records import parse_spec
@@ -59,6 +60,7 @@ class ConnectionReconciler:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
+        self._orphans = Orphans(ports)
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Check the connection and show what was found."""
@@ -73,6 +75,7 @@ class ConnectionReconciler:
                 await self._ports.store.read_all(kind, snapshot.key.namespace)
         if not references.users(self._ports, snapshot.key):
             await self._ports.pool.drop(snapshot.key)
+            self._orphans.forget(snapshot.uid)
             return Outcome(finalized=True)
         live = await managed.live(self._ports, snapshot)
         if live is None:
@@ -103,11 +106,17 @@ class ConnectionReconciler:
         if checked.info is None:
             await session.record(*facts, used_by=used_by)
         else:
+            orphans = session.status.orphans
+            client = self._ports.pool.client(key)
             if _accepted(session.snapshot, checked.info):
                 words = f"Cluster {checked.info.cluster_uuid} is accepted in place of the one before."
                 session.event("ClusterAccepted", words)
+                orphans = []  # they are the former cluster's
+            elif client is not None and not deleting:
+                orphans = await self._orphans.look(session, client)
             await session.record(
                 *facts,
+                orphans=orphans,
                 endpoint=spec.endpoints[0],
                 version=checked.info.version,
                 distribution=checked.info.distribution,
@@ -140,7 +149,7 @@ class ConnectionReconciler:
         return {*direct, *(model for user in direct for model in self._ports.catalog.dependents(user))}
 
     async def _look(self, snapshot: Snapshot, spec: OpenSearchConnectionSpec, *, deleting: bool) -> _Checked:
-        settings = await connection_identity.resolve(self._ports, spec, partial(_namespace_of, snapshot.key))
+        settings = await self._settings(snapshot, spec)
         try:
             client = await self._client(snapshot, settings, deleting=deleting)
             if isinstance(client, Fact):
@@ -157,6 +166,15 @@ class ConnectionReconciler:
             words = f"{error.message.rstrip('.')}. {advice}"
             return _Checked(false(ConditionType.REACHABLE, reason, words))
         return self._judge(snapshot, info)
+
+    async def _settings(
+        self, snapshot: Snapshot, spec: OpenSearchConnectionSpec
+    ) -> ConnectionSettings | Fact:
+        namespace_of = partial(_namespace_of, snapshot.key)
+        settings = await connection_identity.resolve(self._ports, spec, namespace_of)
+        if isinstance(settings, Fact):
+            return settings
+        return replace(settings, imprint=create.imprint(snapshot.uid))
 
     async def _client(
         self, snapshot: Snapshot, settings: ConnectionSettings | Fact, *, deleting: bool

@@ -199,6 +199,11 @@ def marker(uid: str, role: Role, revision: int) -> str:
     return f"k8sml{uid.replace('-', '')}{role[0].lower()}r{revision}"
 
 
+def imprint(uid: str) -> str:
+    """Return the token of the connection with this uid, which stands behind the marker."""
+    return f"k8smlin{uid.replace('-', '')}"
+
+
 def describe(text: str | None, token: str) -> str:
     """Return the description to send: the user's text, then the marker."""
     return f"{text} {token}" if text else token

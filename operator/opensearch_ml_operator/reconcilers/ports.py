@@ -84,6 +84,8 @@ class ConnectionSettings:
     certificate: ClientCertificate | None = None
     ca: bytes | None = None
     """PEM certificates to trust instead of the public ones."""
+    imprint: str = ""
+    """A word that goes into the description of everything that is made, to prove where it comes from."""
     server_name: str | None = None
     """The name to ask for and verify instead of the endpoint's host."""
     connect_timeout: float = 5.0
@@ -184,6 +186,12 @@ class MLCommons(Protocol):
     async def search_marker(self, kind: str, marker: str) -> tuple[Hit, ...]:
         """Find the objects of `kind` (connector, group, model) whose description holds this very marker."""
 
+    async def search_markers(self, kind: str, stem: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` whose description holds a marker that is `stem` and a number."""
+
+    async def search_imprint(self, kind: str) -> tuple[Hit, ...]:
+        """Find the objects of `kind` that were made through this very connection: name, description, time."""
+
     async def search_users(self, kind: str, object_id: str) -> tuple[Hit, ...]:
         """Find the models that use this connector, or are in this group, also those that are not ours."""
 
@@ -247,7 +255,7 @@ class StatusStore(Protocol):
     async def read(self, key: ObjectKey) -> Snapshot | None:
         """Read the object live; None when it does not exist."""
 
-    async def read_all(self, kind: str, namespace: str) -> None:
+    async def read_all(self, kind: str, namespace: str) -> tuple[Snapshot, ...]:
         """Read all objects of a kind in a namespace live, so that the catalog knows every one of them."""
 
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:

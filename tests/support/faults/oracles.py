@@ -18,7 +18,7 @@ from .history import Entry, History
 from .naming import kube_target, opensearch_id, opensearch_operation
 from .users import CANARY
 
-MARKER: Final = re.compile(r"k8sml([0-9a-f]{32})([gcm])r(\d+)(?: [0-9a-f]{16})?")
+MARKER: Final = re.compile(r"k8sml([0-9a-f]{32})([gcm])r(\d+)(?: [0-9a-f]{16})?(?: k8smlin[0-9a-f]{32})?")
 CREATES: Final = {"create-group": "Group", "create-connector": "Connector", "register-model": "Model"}
 TOUCHES: Final = frozenset(
     {"update-group", "update-model", "delete-group", "delete-connector", "delete-model"}

@@ -16,6 +16,7 @@ _MODULES = (
     "deploying",
     "groups",
     "internal",
+    "markers",
     "models",
     "reading",
     "settings",
@@ -23,7 +24,17 @@ _MODULES = (
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
 
-from . import connectors, dependants, deploying, groups, internal, models, reading, settings  # noqa: E402 - rewritten, so that failures explain
+from . import (  # noqa: E402 - rewritten, so that failures explain
+    connectors,
+    dependants,
+    deploying,
+    groups,
+    internal,
+    markers,
+    models,
+    reading,
+    settings,
+)
 from .target import Target  # noqa: E402
 
 Check = Callable[[Target], Awaitable[None]]
@@ -37,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     *internal.CHECKS,
     *deploying.CHECKS,
     *dependants.CHECKS,
+    *markers.CHECKS,
 )
 
 __all__ = ["CHECKS", "Check", "Target"]

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -206,7 +206,8 @@ async def target(
                 base_url=settings.endpoints[0], auth=auth, verify=verify, trust_env=False, timeout=30
             )
         )
-        client = await pool.put(key, settings)
+        marked = replace(settings, imprint=f"k8smlin{uuid.uuid4().hex}")
+        client = await pool.put(key, marked)
         made = Target(
             release=release, secured=auth is not None, client=client, http=http, model_url=model_url
         )

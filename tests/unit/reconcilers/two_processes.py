@@ -213,6 +213,9 @@ class Search:
             case ("delete_group" | "delete_connector", id_):
                 objects = tuple(each for each in world.objects if each.id != id_)
                 yield with_process(replace(world, objects=objects), index, told(process, None)), False
+            case ("search_markers", _, stem):
+                hits = tuple(each for each in world.objects if stem in each.description)
+                yield with_process(world, index, told(process, hits)), False
             case ("mentions", _):
                 yield with_process(world, index, told(process, Mentions())), False
             case other:
@@ -260,7 +263,7 @@ class _AskingStore:
         answer: Snapshot | None = await _Asked("read", key)
         return answer
 
-    async def read_all(self, kind: str, namespace: str) -> None:
+    async def read_all(self, kind: str, namespace: str) -> tuple[Snapshot, ...]:
         raise AssertionError(f"only a connection reads all {kind} of {namespace}")
 
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
