@@ -20,6 +20,7 @@ from . import (
     connector_body,
     connector_change,
     connector_holding,
+    connector_recovery,
     dependants,
     holding,
     managed,
@@ -70,6 +71,11 @@ class ConnectorReconciler:
             return waiting
         if hold is not None:
             return await connector_holding.look(session, wanted, hold)
+        return await self._act(session, wanted)
+
+    async def _act(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
+        if wanted.spec.adopt is None and await connector_recovery.recover(session, wanted.client):
+            return Outcome(requeue_after=0)
         pending = session.status.pending
         announced = pending is not None and pending.role == Role.CONNECTOR.value
         waiting = None if announced else await self._swap(session, wanted)
@@ -92,7 +98,7 @@ class ConnectorReconciler:
         session = Session(self._ports, snapshot, MLConnectorStatus)
         status = session.status
         left = status.id or status.pending or status.previous or status.candidate or status.trial
-        if adoption.releases(self._ports, snapshot) or not left:
+        if adoption.releases(self._ports, snapshot) or not (left or managed.lost(session)):
             return managed.retained(session)
         connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
         if not isinstance(connected, Connected):
@@ -267,6 +273,7 @@ class ConnectorReconciler:
         return outcome
 
     async def _delete(self, session: Session[MLConnectorStatus], client: MLCommons) -> Outcome:
+        await connector_recovery.recover(session, client)
         settled = await managed.settle_intent(session, self._creation, client, role=Role.CONNECTOR)
         if isinstance(settled, Outcome):
             return settled
@@ -283,12 +290,10 @@ class ConnectorReconciler:
         for id_ in ids:
             if not await remover(client).remove(id_):
                 return Outcome(requeue_after=managed.DELETE_POLL)
-        newest = status.pending.revision if status.pending else status.revision
-        while (
-            left := await managed.absent(session, client, role=Role.CONNECTOR, revision=newest)
-        ) is not None:
-            if not await remover(client).remove(left.id):
-                return Outcome(requeue_after=managed.DELETE_POLL)
+        while left := await connector_recovery.revisions(client, session.snapshot):
+            for _, hit in left:
+                if not await remover(client).remove(hit.id):
+                    return Outcome(requeue_after=managed.DELETE_POLL)
         self._creation.forget(session.snapshot.uid)
         return Outcome(finalized=True)
 

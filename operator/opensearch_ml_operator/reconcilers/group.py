@@ -112,9 +112,8 @@ class GroupReconciler:
 
     async def _finalize(self, snapshot: Snapshot) -> Outcome:
         session = Session(self._ports, snapshot, MLModelGroupStatus)
-        if adoption.releases(self._ports, snapshot) or (
-            session.status.id is None and session.status.pending is None
-        ):
+        nothing = session.status.id is None and session.status.pending is None
+        if adoption.releases(self._ports, snapshot) or (nothing and not managed.lost(session)):
             return managed.retained(session)
         connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
         if not isinstance(connected, Connected):
@@ -215,11 +214,11 @@ class GroupReconciler:
             return settled
         id_ = session.status.id or (settled.id if settled else None)
         remover = managed.Remover("group", get=client.get_group, delete=client.delete_group, client=client)
-        while id_ is not None:
-            if not await remover.remove(id_):
+        if id_ is not None and not await remover.remove(id_):
+            return Outcome(requeue_after=managed.DELETE_POLL)
+        while left := await managed.absent(session, client, role=Role.GROUP, revision=_REVISION):
+            if not await remover.remove(left.id):
                 return Outcome(requeue_after=managed.DELETE_POLL)
-            left = await managed.absent(session, client, role=Role.GROUP, revision=_REVISION)
-            id_ = left.id if left else None
         self._creation.forget(session.snapshot.uid)
         return Outcome(finalized=True)
 

@@ -9,9 +9,9 @@ from ..errors import MLError
 from ..models.common import ManagedStatus, StatusBase, seconds
 from ..models.snapshot import ObjectKey, Snapshot
 from . import create, references, refusal
-from .conditions import Fact, false
+from .conditions import Fact, false, find
 from .create import Role
-from .creation import Created, Creation
+from .creation import NEW, Created, Creation
 from .outcome import Outcome
 from .ports import Hit, MLCommons
 from .references import Connected, Unknown
@@ -99,6 +99,15 @@ async def live(ports: Ports, snapshot: Snapshot) -> Snapshot | None:
     """
     now = await ports.store.read(snapshot.key)
     return now if now is not None and now.uid == snapshot.uid and now.finalizer else None
+
+
+def lost(session: Session[ManagedStatus]) -> bool:
+    """Whether the status looks as if it was wiped: then it proves nothing about what is in OpenSearch.
+
+    Whoever has been there for a while has been told about his references, or about his spec.
+    """
+    told = (ConditionType.REFERENCES_RESOLVED, ConditionType.SYNCED)
+    return session.age > NEW and not any(find(session.status.conditions, each) for each in told)
 
 
 def retained(session: Session[ManagedStatus]) -> Outcome:

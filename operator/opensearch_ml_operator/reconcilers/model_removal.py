@@ -35,9 +35,8 @@ class ModelRemoval:
         """Take the next step; `finalized` only when the absence of model and own group is proven."""
         session = Session(self._ports, snapshot, RemoteModelStatus)
         status = session.status
-        if adoption.releases(self._ports, snapshot) or (
-            status.id is None and status.pending is None and status.owned_group_id is None
-        ):
+        nothing = status.id is None and status.pending is None and status.owned_group_id is None
+        if adoption.releases(self._ports, snapshot) or (nothing and not managed.lost(session)):
             return managed.retained(session)
         connected = managed.connection_for_deletion(self._ports, connection_key(self._ports, snapshot))
         if not isinstance(connected, Connected):
@@ -93,6 +92,9 @@ class ModelRemoval:
         if isinstance(settled, Outcome):
             return settled
         group_id = session.status.owned_group_id or (settled.id if settled else None)
+        if group_id is None and managed.lost(session):
+            left = await managed.absent(session, client, role=Role.GROUP, revision=model_body.REVISION)
+            group_id = left.id if left is not None else None
         if group_id is None:
             return Outcome(finalized=True)
         try:

@@ -297,18 +297,6 @@ async def test_who_holds_a_connector_is_told_from_who_does_not(
     assert (await driver.rest()).finalized
 
 
-async def test_a_status_that_was_lost_leaves_one_object(driver: Driver, cluster: MemoryOpenSearch) -> None:
-    await driver.rest()
-    id_ = driver.status["id"]
-    driver.stage.clock.seconds += 3600
-    driver.stage.store.change(KEY, status={})
-    await driver.rest()
-
-    assert list(cluster.docs["connector"]) == [driver.status["id"]] == [id_]
-    assert cluster.count("update_connector") == 0
-    assert driver.condition("Ready") == ("True", "Succeeded")
-
-
 async def test_a_new_object_is_created_without_a_search(driver: Driver, cluster: MemoryOpenSearch) -> None:
     await driver.rest()
 

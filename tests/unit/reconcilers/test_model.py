@@ -279,6 +279,22 @@ async def test_a_status_that_was_lost_makes_no_second_object(
     assert driver.condition("Ready") == ("True", "Succeeded")
 
 
+async def test_a_deletion_with_a_lost_status_leaves_neither_model_nor_group(
+    driver: Driver, cluster: MemoryOpenSearch
+) -> None:
+    spec = {key: value for key, value in driver.snapshot.spec.items() if key != "modelGroupRef"}
+    driver.stage.store.change(KEY, spec=spec)
+    await driver.rest()
+    groups = len(cluster.docs["group"])
+    driver.stage.clock.seconds += 3600
+    driver.stage.store.change(KEY, status={})
+    driver.delete()
+
+    assert (await driver.rest()).finalized
+    assert cluster.docs["model"] == {}
+    assert len(cluster.docs["group"]) == groups - 1
+
+
 async def test_a_new_object_is_created_without_a_search(driver: Driver, cluster: MemoryOpenSearch) -> None:
     await driver.rest()
 
