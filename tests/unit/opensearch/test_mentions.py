@@ -89,7 +89,10 @@ async def test_what_cannot_be_read_is_not_taken_for_nothing(server: FakeMLCommon
     with pytest.raises(MLError):
         await client.mentions(ID)
     found = await client.mentions(ID)
-    assert (found.pipelines, found.unseen) == (("search pipeline one",), ("agents",))
+    assert (found.pipelines, found.unseen) == (
+        ("search pipeline one",),
+        ("agents (cluster:admin/opensearch/ml/agents/search)",),
+    )
 
 
 async def test_a_server_without_agents_has_none(server: FakeMLCommons, client: MLCommons) -> None:
