@@ -172,7 +172,7 @@ class _Fleet(Collector):
         up = _gauge("connection_up", "Whether the last health check succeeded.", ("namespace", "name"))
         orphans = _gauge(
             "orphans",
-            "Objects in OpenSearch that were made through the connection and have no resource, 50 at most.",
+            "Objects in OpenSearch that were made through the connection and have no resource.",
             ("namespace", "connection"),
         )
         counts: Counter[tuple[str, str, str, str]] = Counter()
@@ -188,7 +188,7 @@ class _Fleet(Collector):
             if key.kind in _CONNECTIONS:
                 reachable = condition(snapshot, ConditionType.REACHABLE).get("status") == "True"
                 up.add_metric((key.namespace, key.name), float(reachable))
-                orphans.add_metric((key.namespace, key.name), len(snapshot.status.get("orphans") or ()))
+                orphans.add_metric((key.namespace, key.name), snapshot.status.get("orphanCount") or 0)
         resources = _gauge(
             "resources",
             "Number of resources by their Ready condition.",

@@ -49,6 +49,17 @@ async def test_what_a_stripped_finalizer_leaves_is_shown_and_goes_when_it_is_nam
     assert {event["reason"] for event in world.kube.events} >= {"OrphansFound", "OrphanDeleted"}
 
 
+async def test_what_a_pipeline_names_goes_as_soon_as_the_pipeline_is_gone(world: Scene) -> None:
+    model, _, _ = await stripped(world)
+    world.ml.cluster.search_pipelines["one"] = {"processors": [{"ml_inference": {"model_id": model}}]}
+    ask(world, model)
+    await eventually(lambda: "OrphanKept" in {event["reason"] for event in world.kube.events})
+    assert model in world.ml.models
+    del world.ml.cluster.search_pipelines["one"]
+    ask(world, f"again {model}")
+    await eventually(lambda: model not in world.ml.models, seconds=20)
+
+
 async def test_another_clusters_objects_are_neither_shown_nor_deleted(world: Scene) -> None:
     model, connector, group = await stripped(world)
     for documents in (world.ml.models, world.ml.connectors, world.ml.groups):

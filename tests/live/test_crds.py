@@ -227,7 +227,8 @@ CONNECTION = OpenSearchConnectionStatus(
     endpoint="https://opensearch.example:9200",
     capabilities=["AutoDeploy"],
     used_by=ConnectionUsers(connectors=1, models=2, groups=3),
-    orphans=[Orphan(kind="model", id="o", name="lost")],
+    orphans=[Orphan(kind="model", id="o", name="lost", since=TIME)],
+    orphan_count=1,
 )
 STATUSES: dict[str, StatusBase] = {
     "OpenSearchConnection": CONNECTION,

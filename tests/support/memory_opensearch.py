@@ -193,7 +193,8 @@ class MemoryOpenSearch:
         models = self.docs["model"].items()
         return tuple(Hit(id_, dict(doc)) for id_, doc in models if doc.get(field) == object_id)
 
-    async def mentions(self, object_id: str) -> Mentions:
+    async def mentions(self, object_id: str, *, max_age: float = 5.0) -> Mentions:
+        assert max_age >= 0
         _end(self._begin("mentions"))
         return self.named.get(object_id, Mentions())
 

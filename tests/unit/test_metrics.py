@@ -105,8 +105,7 @@ def test_only_connections_are_up_or_down() -> None:
 
 
 def test_orphans_are_counted_by_connection() -> None:
-    orphans = [{"kind": "model", "id": "m1"}, {"kind": "group", "id": "g1"}]
-    metrics = show(thing("OpenSearchConnection", "a", orphans=orphans), thing("OpenSearchConnection", "b"))
+    metrics = show(thing("OpenSearchConnection", "a", orphanCount=2), thing("OpenSearchConnection", "b"))
     assert value(metrics, "opensearch_ml_orphans", namespace="team", connection="a") == 2
     assert value(metrics, "opensearch_ml_orphans", namespace="team", connection="b") == 0
 

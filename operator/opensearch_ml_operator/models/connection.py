@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from .common import Model, SecretKeyRef, SecretRef, StatusBase
-from .fields import DataKey, Duration, ListMap, ObjectName, RemoteID, ShortText
+from .fields import DataKey, Duration, ListMap, ObjectName, RemoteID, ShortText, Timestamp
 from .rules import Rule, at_most_one, exactly_one, lasts
 
 Endpoint = Annotated[
@@ -184,6 +184,8 @@ class Orphan(Model):
     """Id in OpenSearch."""
     name: Annotated[str, Field(max_length=256)] = ""
     """Name in OpenSearch."""
+    since: Timestamp
+    """Since when it has been shown here."""
 
 
 class OpenSearchConnectionStatus(StatusBase):
@@ -204,6 +206,8 @@ class OpenSearchConnectionStatus(StatusBase):
     used_by: ConnectionUsers | None = None
     """Objects that refer to the connection."""
     orphans: Annotated[list[Orphan], Field(max_length=50), ListMap("id")] = Field(default_factory=list)
-    """Objects in OpenSearch that were made through the connection and have no resource: by a deletion policy
-    Retain, a finalizer that was taken off, a restored backup. Looked for once an hour. The annotation
-    `opensearchml.io/delete-orphans` with ids from here deletes them."""
+    """The first 50 objects in OpenSearch that were made through the connection and have no resource: by a
+    deletion policy Retain, a finalizer that was taken off, a restored backup. Looked for once an hour. The
+    annotation `opensearchml.io/delete-orphans` with ids from here deletes them."""
+    orphan_count: Annotated[int, Field(ge=0)] | None = None
+    """Number of all of them."""

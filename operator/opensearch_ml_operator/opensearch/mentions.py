@@ -46,10 +46,10 @@ class MentionReader:
         self._agents: Mapping[str, frozenset[str]] = {}
         self._unseen: tuple[str, ...] = ()
 
-    async def of(self, object_id: str) -> Mentions:
-        """Return who names this id; what was read is at most `FRESH` seconds old. Raises MLError."""
+    async def of(self, object_id: str, *, max_age: float = FRESH) -> Mentions:
+        """Return who names this id; what was read is at most `max_age` seconds old. Raises MLError."""
         async with self._reading:
-            if self._clock() - self._read_at > FRESH:
+            if self._clock() - self._read_at > max_age:
                 await self._read()
         return Mentions(
             pipelines=_naming(self._pipelines, object_id),

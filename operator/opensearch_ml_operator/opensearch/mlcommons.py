@@ -15,7 +15,7 @@ from ..reconcilers.ports import ClusterSettings, Hit, Mentions, Registered, Serv
 from . import searches, server
 from .identity import ClusterIdentity
 from .imprint import Imprint, without
-from .mentions import MentionReader
+from .mentions import FRESH, MentionReader
 from .observations import Observations
 from .operations import Operation
 from .paths import BASE, COLLECTIONS, predict, segment
@@ -213,9 +213,9 @@ class MLCommonsClient:
         """Find the models with exactly this connector, or in this group; at most 100."""
         return await searches.models_of(self._transport, kind, object_id)
 
-    async def mentions(self, object_id: str) -> Mentions:
+    async def mentions(self, object_id: str, *, max_age: float = FRESH) -> Mentions:
         """Find out which pipelines and agents name a model or a connector: three requests, or none."""
-        return await self._mentions.of(object_id)
+        return await self._mentions.of(object_id, max_age=max_age)
 
     async def search_name(self, kind: str, name: str) -> tuple[Hit, ...]:
         """Find the objects of `kind` that have this very name; on 2.x as of a second ago.

@@ -45,7 +45,7 @@ async def by_markers(transport: Transport, kind: str, stem: str) -> tuple[Hit, .
 
 
 async def by_imprint(transport: Transport, kind: str, word: str) -> tuple[Hit, ...]:
-    """Find what carries a connection's mark: the first 10,000 of a kind, as few fields of them as will do."""
+    """Find what carries a connection's mark, as few fields of it as will do; at most 10,000 of a kind."""
     fields = ["name", "description", "created_time"]
     query = {"match_phrase": {"description": word}}
     return await search(transport, kind, query, size=_WINDOW, fields=fields)

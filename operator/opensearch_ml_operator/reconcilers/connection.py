@@ -19,7 +19,7 @@ from ..models.connection import ConnectionUsers, OpenSearchConnectionSpec, OpenS
 from ..models.snapshot import ObjectKey, Snapshot
 from . import connection_identity, create, managed, references
 from .conditions import Fact, false, true
-from .orphans import Orphans
+from .orphans import NONE, Orphans, Seen
 from .outcome import Outcome
 from .ports import ConnectionSettings, MLCommons, ServerInfo
 from .records import parse_spec
@@ -106,17 +106,17 @@ class ConnectionReconciler:
         if checked.info is None:
             await session.record(*facts, used_by=used_by)
         else:
-            orphans = session.status.orphans
+            orphans = Seen(session.status.orphans, session.status.orphan_count)
             client = self._ports.pool.client(key)
             if _accepted(session.snapshot, checked.info):
                 words = f"Cluster {checked.info.cluster_uuid} is accepted in place of the one before."
                 session.event("ClusterAccepted", words)
-                orphans = []  # they are the former cluster's
+                orphans = NONE  # they are the former cluster's
             elif client is not None and not deleting:
                 orphans = await self._orphans.look(session, client)
             await session.record(
                 *facts,
-                orphans=orphans,
+                **orphans._asdict(),
                 endpoint=spec.endpoints[0],
                 version=checked.info.version,
                 distribution=checked.info.distribution,

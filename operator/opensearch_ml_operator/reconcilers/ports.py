@@ -195,8 +195,8 @@ class MLCommons(Protocol):
     async def search_users(self, kind: str, object_id: str) -> tuple[Hit, ...]:
         """Find the models that use this connector, or are in this group, also those that are not ours."""
 
-    async def mentions(self, object_id: str) -> Mentions:
-        """Find the pipelines and agents that name this id, as they were a few seconds ago."""
+    async def mentions(self, object_id: str, *, max_age: float = 5.0) -> Mentions:
+        """Find the pipelines and agents that name this id, as they were at most `max_age` seconds ago."""
 
     async def search_name(self, kind: str, name: str) -> tuple[Hit, ...]:
         """Find the objects of `kind` that have this very name."""

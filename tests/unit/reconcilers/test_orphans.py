@@ -11,7 +11,8 @@ from opensearch_ml_operator.errors import KubernetesUnavailableError, MLCode
 from opensearch_ml_operator.models.connection import OpenSearchConnectionStatus
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 from opensearch_ml_operator.reconcilers.create import Role, marker
-from opensearch_ml_operator.reconcilers.orphans import FIRST, GRACE, INTERVAL, Orphans
+from opensearch_ml_operator.reconcilers.orphan_search import GRACE
+from opensearch_ml_operator.reconcilers.orphans import FIRST, INTERVAL, Orphans
 from opensearch_ml_operator.reconcilers.ports import Mentions
 from opensearch_ml_operator.reconcilers.session import Session
 from support.memory_opensearch import MemoryOpenSearch
@@ -53,7 +54,9 @@ class World:
         """Look, and return the ids."""
         snapshot: Snapshot = self.stage.store.objects[KEY]
         session = Session(self.stage.ports(), snapshot, OpenSearchConnectionStatus)
-        return [orphan.id for orphan in await self.orphans.look(session, self.cluster)]
+        seen = await self.orphans.look(session, self.cluster)
+        assert len(seen.orphans) == min(seen.orphan_count or 0, 50)
+        return [orphan.id for orphan in seen.orphans]
 
     async def searched(self) -> list[str]:
         """Wait for the search that is due next, and return what it finds."""
@@ -100,10 +103,26 @@ async def test_what_a_resource_mentions_has_somebody(orphaned: World, status: di
     assert mentioned in orphaned.cluster.docs["connector"]
 
 
-async def test_what_is_named_by_a_spec_has_somebody(orphaned: World) -> None:
-    mentioned = orphaned.put("connector", LOST, Role.CONNECTOR)
-    orphaned.stage.add("RemoteModel", "user", uid=LIVING, spec={"connectorID": mentioned})
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"connectorID": "connector1"},
+        {"guardrails": {"input": {"model": ["connector1"]}}},
+        {"parameters": {"tools": '[{"id":"connector1"}]'}},
+        {"actions": [{"url": "https://here/_plugins/_ml/connectors/connector1?x"}]},
+    ],
+)
+async def test_what_is_named_by_a_spec_has_somebody(orphaned: World, spec: dict[str, Any]) -> None:
+    assert orphaned.put("connector", LOST, Role.CONNECTOR) == "connector1"
+    orphaned.stage.add("RemoteModel", "user", uid=LIVING, spec=spec)
     assert await orphaned.searched() == []
+
+
+async def test_many_are_counted_and_not_all_of_them_shown(orphaned: World) -> None:
+    lost = [orphaned.put("connector", LOST, Role.CONNECTOR) for _ in range(60)]
+    assert await orphaned.searched() == lost[:50]
+    ((_, _, words),) = orphaned.stage.events.posted
+    assert words.startswith("60 objects")
 
 
 @pytest.mark.parametrize("field", ["candidate", "trial"])
@@ -240,7 +259,18 @@ async def test_a_connector_that_a_model_uses_stays(orphaned: World) -> None:
     orphaned.age()
     orphaned.ask(lost)
     assert await orphaned.look() == [lost]
-    assert "OrphanKept" in orphaned.stage.events.reasons
+    kept = [words for _, reason, words in orphaned.stage.events.posted if reason == "OrphanKept"]
+    assert "models need it: model2." in kept[0]
+    assert orphaned.cluster.count("delete_connector") == 0
+
+
+async def test_a_refusal_is_told_and_keeps_nothing_else(orphaned: World) -> None:
+    first, second = (orphaned.put("connector", LOST, Role.CONNECTOR) for _ in range(2))
+    orphaned.cluster.fail("delete_connector", MLCode.FORBIDDEN)
+    orphaned.age()
+    orphaned.ask(f"{first} {second}")
+    assert await orphaned.look() == [first]
+    assert orphaned.stage.events.reasons.count("OrphanKept") == 1
 
 
 async def test_between_the_hours_nothing_is_sent(orphaned: World) -> None:
