@@ -8,6 +8,7 @@ import pytest
 
 from opensearch_ml_operator.constants import API_VERSION
 from stack import versions
+from support.command_line import run
 from support.live_kube import CLUSTER
 from support.live_stage import Stage
 
@@ -37,8 +38,17 @@ def shared(stage: Stage) -> list[dict[str, Any]]:
     return [*needed, {"apiVersion": API_VERSION, "kind": CLUSTER, "metadata": metadata, "spec": spec}]
 
 
+async def doctor(stage: Stage) -> dict[str, str]:
+    """Return what the command line finds about the connection: check, verdict."""
+    environ = {"KUBECONFIG": str(stage.stack.control_plane.kubeconfig)}
+    name = stage.kube.namespace
+    ran = await run("doctor", f"cosconn/{name}", "-n", name, "-o", "json", environ=environ)
+    (section,) = [each for each in ran.document["sections"] if each["title"] == f"{CLUSTER} {name}"]
+    return {check["name"]: check["verdict"] for check in section["checks"]}
+
+
 @both
-def test_a_set_lives_and_goes_through_a_connection_of_the_cluster(stage: Stage) -> None:
+async def test_a_set_lives_and_goes_through_a_connection_of_the_cluster(stage: Stage) -> None:
     name = stage.kube.namespace
     stage.kube.apply(*shared(stage), stage.sets.key())
     stage.kube.until_ready(CLUSTER, name)
@@ -50,9 +60,12 @@ def test_a_set_lives_and_goes_through_a_connection_of_the_cluster(stage: Stage) 
         message = stage.kube.until_reason("MLModelGroup", "one", "NamespaceNotAllowed")
         assert name in message
         assert stage.left() == {"models": 0, "connectors": 0, "model_groups": 0}
+        found = await doctor(stage)
+        assert (found["namespaces"], found["identity"]) == ("failed", "ok")
 
         label(stage, "yes")
         model_id = stage.ready("one")
+        assert (await doctor(stage))["namespaces"] == "ok"
         raw: dict[str, Any] = {"connectorRef": None, "connectorID": model_id, "modelGroupRef": None}
         stage.kube.apply(stage.sets.model("two", **raw, **ref))
         assert "spec.connectorID" in stage.kube.until_reason("RemoteModel", "two", "NamespaceNotAllowed")

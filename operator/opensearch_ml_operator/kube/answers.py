@@ -29,7 +29,7 @@ _MEANINGS: Final[Mapping[int, type[OperatorError]]] = {
 }
 _HINTS: Final[Mapping[int, str]] = {
     HTTPStatus.UNAUTHORIZED: "; our credentials are not accepted",
-    HTTPStatus.FORBIDDEN: "; the operator's Role or ClusterRole lacks a rule for it, or a policy forbids it",
+    HTTPStatus.FORBIDDEN: "; our Role or ClusterRole lacks a rule for it, or a policy forbids it",
 }
 _WORD: Final = re.compile(r"[A-Za-z]{1,60}")
 _FIELD: Final = re.compile(r"[\w.\[\]/<>-]{1,120}")

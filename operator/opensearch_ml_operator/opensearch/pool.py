@@ -133,14 +133,7 @@ class Pool:
             on_unusable=lambda: self._break(key, transport),
             clock=self._clock,
         )
-        identity = ClusterIdentity(transport, clock=self._clock)
-        observations = Observations(
-            search=partial(searches.by_ids, transport),
-            get=partial(get, transport, identity),
-            clock=self._clock,
-        )
-        mentions = MentionReader(transport, identity, clock=self._clock)
-        client = MLCommonsClient(transport, observations, identity, mentions, Imprint(settings.imprint))
+        client = client_over(transport, clock=self._clock, imprint=Imprint(settings.imprint))
         return _Client(settings, transport, client)
 
     def _break(self, key: ObjectKey, transport: Transport) -> None:
@@ -149,6 +142,16 @@ class Pool:
         if current is not None and current.transport is transport and current.available:
             current.available = False
             self._on_failure(key)
+
+
+def client_over(transport: Transport, *, clock: Callable[[], float], imprint: Imprint) -> MLCommonsClient:
+    """Return the typed calls over one transport."""
+    identity = ClusterIdentity(transport, clock=clock)
+    observations = Observations(
+        search=partial(searches.by_ids, transport), get=partial(get, transport, identity), clock=clock
+    )
+    mentions = MentionReader(transport, identity, clock=clock)
+    return MLCommonsClient(transport, observations, identity, mentions, imprint)
 
 
 def _place(settings: ConnectionSettings) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from .schemas import Info, SearchResult, Settings, Version, read
 from .transport import Transport
 
 _ML: Final = "plugins.ml_commons."
-_SETTINGS_PATH: Final = (
+SETTINGS_PATH: Final = (
     "/_cluster/settings?include_defaults=true&flat_settings=true"
     "&filter_path=*.plugins%5C.ml_commons%5C.*,*.plugins%5C.security*"
 )
@@ -64,7 +64,7 @@ async def inspect(transport: Transport) -> ServerInfo:
 
 async def settings(transport: Transport) -> ClusterSettings:
     """Read the settings of ML Commons; raises MLError, FORBIDDEN without cluster:monitor/state."""
-    answer = await transport.call(Operation.READ_SETTINGS, "GET", _SETTINGS_PATH)
+    answer = await transport.call(Operation.READ_SETTINGS, "GET", SETTINGS_PATH)
     shown = read(Settings, answer, doing=Operation.READ_SETTINGS)
     layers = (shown.persistent, shown.transient, shown.defaults)
     return ClusterSettings(
@@ -74,7 +74,7 @@ async def settings(transport: Transport) -> ClusterSettings:
 
 async def _settings(transport: Transport) -> Settings | None:
     try:
-        answer = await transport.call(Operation.GET_SETTINGS, "GET", _SETTINGS_PATH)
+        answer = await transport.call(Operation.GET_SETTINGS, "GET", SETTINGS_PATH)
     except MLError as error:
         if error.code is MLCode.FORBIDDEN:
             return None

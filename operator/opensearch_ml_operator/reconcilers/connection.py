@@ -25,7 +25,7 @@ from .ports import ConnectionSettings, MLCommons, ServerInfo
 from .records import parse_spec
 from .session import Ports, Session
 
-_SPECS: Final[Mapping[str, type[OpenSearchConnectionSpec]]] = {
+SPECS: Final[Mapping[str, type[OpenSearchConnectionSpec]]] = {
     references.CONNECTION: OpenSearchConnectionSpec,
     references.CLUSTER_CONNECTION: ClusterOpenSearchConnectionSpec,
 }
@@ -85,7 +85,7 @@ class ConnectionReconciler:
 
     async def _check(self, session: Session[OpenSearchConnectionStatus], *, deleting: bool) -> Outcome:
         key = session.snapshot.key
-        spec = parse_spec(_SPECS[key.kind], session.snapshot.spec)
+        spec = parse_spec(SPECS[key.kind], session.snapshot.spec)
         if isinstance(spec, Fact):
             await session.record(spec)
             return Outcome()
@@ -170,8 +170,8 @@ class ConnectionReconciler:
     async def _settings(
         self, snapshot: Snapshot, spec: OpenSearchConnectionSpec
     ) -> ConnectionSettings | Fact:
-        namespace_of = partial(_namespace_of, snapshot.key)
-        settings = await connection_identity.resolve(self._ports, spec, namespace_of)
+        where = partial(namespace_of, snapshot.key)
+        settings = await connection_identity.resolve(self._ports, spec, where)
         if isinstance(settings, Fact):
             return settings
         return replace(settings, imprint=create.imprint(snapshot.uid))
@@ -185,7 +185,7 @@ class ConnectionReconciler:
         return (self._ports.pool.client(snapshot.key) if deleting else None) or settings
 
     def _judge(self, snapshot: Snapshot, info: ServerInfo) -> _Checked:
-        if _numbers(info.version) < _OLDEST:
+        if not supported(info.version):
             words = (
                 f"OpenSearch {info.version} is older than 2.11, the oldest supported. Upgrade the cluster."
             )
@@ -222,7 +222,7 @@ class ConnectionReconciler:
         return false(ConditionType.DELETABLE, Reason.USED_BY_MODELS, words)
 
 
-def _namespace_of(connection: ObjectKey, ref: Model) -> str:
+def namespace_of(connection: ObjectKey, ref: Model) -> str:
     """Return where a reference of the spec leads: a connection without a namespace names one each time."""
     return ref.namespace if isinstance(ref, NamespacedRef) else connection.namespace
 
@@ -236,6 +236,11 @@ def _accepted(snapshot: Snapshot, info: ServerInfo) -> bool:
     """Whether a person has taken this very cluster, by its UUID, for the successor of the one before."""
     named = snapshot.annotations.get(ACCEPT_CLUSTER_ANNOTATION)
     return _changed(snapshot, info) and named == info.cluster_uuid
+
+
+def supported(version: str) -> bool:
+    """Whether the operator works with this release of OpenSearch."""
+    return _numbers(version) >= _OLDEST
 
 
 def _numbers(version: str) -> tuple[int, int]:

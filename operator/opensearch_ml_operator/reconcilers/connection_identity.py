@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from ..constants import ConditionType, Reason
 from ..errors import KubernetesForbiddenError
@@ -13,8 +13,7 @@ from ..models.common import SecretKeyRef, SecretRef, seconds
 from ..models.connection import Auth, BearerAuth, CARef, OpenSearchConnectionSpec, ServiceAccountToken
 from .conditions import Fact, false
 from .credentials import Credentials
-from .ports import AccountToken, ClientCertificate, ConnectionSettings
-from .session import Ports
+from .ports import AccountToken, ClientCertificate, ConnectionSettings, SecretSource, TokenSource
 
 NamespaceOf: TypeAlias = Callable[[SecretRef | SecretKeyRef | CARef], str]
 """Tells in which namespace a reference of the spec leads: the connection's own, or the one that it names."""
@@ -24,8 +23,20 @@ _CERTIFICATE: Final = {"chain": "tls.crt", "key": "tls.key"}
 _LOGIN: Final = {"username": "username", "password": "password"}
 
 
+class Sources(Protocol):
+    """Where identities come from."""
+
+    @property
+    def secrets(self) -> SecretSource:
+        """Secrets and ConfigMaps."""
+
+    @property
+    def tokens(self) -> TokenSource:
+        """Tokens of the operator's own ServiceAccount."""
+
+
 async def resolve(
-    ports: Ports, spec: OpenSearchConnectionSpec, namespace_of: NamespaceOf
+    ports: Sources, spec: OpenSearchConnectionSpec, namespace_of: NamespaceOf
 ) -> ConnectionSettings | Fact:
     """Read all that the spec refers to; the first that is missing is the answer.
 
@@ -70,7 +81,7 @@ def advice(auth: Auth | None) -> str:
 class _Reader:
     """Adds the identity to the settings, from wherever the spec says that it is."""
 
-    ports: Ports
+    ports: Sources
     namespace_of: NamespaceOf
 
     async def identified(self, settings: ConnectionSettings, auth: Auth) -> ConnectionSettings | Fact:
@@ -134,7 +145,9 @@ class _Reader:
         return missing or credentials.values
 
 
-async def _ca(ports: Ports, spec: OpenSearchConnectionSpec, namespace_of: NamespaceOf) -> bytes | Fact | None:
+async def _ca(
+    ports: Sources, spec: OpenSearchConnectionSpec, namespace_of: NamespaceOf
+) -> bytes | Fact | None:
     if spec.tls is None or spec.tls.ca_ref is None:
         return None
     ref = spec.tls.ca_ref

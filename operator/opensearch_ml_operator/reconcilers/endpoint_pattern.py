@@ -27,8 +27,7 @@ def fault(pattern: str) -> str | None:
     """Say what is wrong with a pattern; None for one that every server can use."""
     if not 0 < len(pattern) <= LONGEST:
         return f"it must have 1 to {LONGEST} characters"
-    understood = _COMMON.match(pattern)
-    end = understood.end() if understood is not None else 0
+    end = _understood(pattern)
     if end < len(pattern):
         return (
             f"what begins at character {end + 1} is no literal, class, group or quantifier that all servers "
@@ -39,3 +38,14 @@ def fault(pattern: str) -> str | None:
     except re.error as error:
         return str(error)
     return None
+
+
+def readable(pattern: str) -> bool:
+    """Whether Java and Python read it alike: both take it, or both refuse it."""
+    return _understood(pattern) == len(pattern)
+
+
+def _understood(pattern: str) -> int:
+    """Return where the part ends that both read alike."""
+    match = _COMMON.match(pattern)
+    return match.end() if match is not None else 0

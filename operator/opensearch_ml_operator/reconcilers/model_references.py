@@ -100,7 +100,7 @@ def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
     connected = references.connection(ports, connection, snapshot.key)
     if isinstance(connected, Fact | Unknown):
         return connected
-    connector_id = references.foreign_ids(ports, connection, _raw_ids(spec)) or connector_id
+    connector_id = references.foreign_ids(ports, connection, raw_ids(spec)) or connector_id
     if isinstance(connector_id, Fact):
         return connector_id
     group_id: str | Fact | None = spec.model_group_id
@@ -125,7 +125,7 @@ def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
     )
 
 
-def _raw_ids(spec: RemoteModelSpec) -> list[str]:
+def raw_ids(spec: RemoteModelSpec) -> list[str]:
     """Return the fields that name something in OpenSearch by its id; guardrails may name a model to ask."""
     raw = {
         "connectorID": spec.connector_id is not None,

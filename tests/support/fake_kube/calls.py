@@ -36,6 +36,7 @@ RESOURCES: Mapping[str, Resource] = {
         Resource("", "v1", "configmaps", "ConfigMap"),
         Resource("", "v1", "events", "Event"),
         Resource("coordination.k8s.io", "v1", "leases", "Lease"),
+        Resource("apps", "v1", "deployments", "Deployment"),
         Resource(
             "apiextensions.k8s.io",
             "v1",

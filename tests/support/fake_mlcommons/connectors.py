@@ -28,6 +28,8 @@ _FIELDS = (
 async def create_connector(cluster: Cluster, call: Call) -> Doc:
     """POST /connectors/_create."""
     body = call.body or {}
+    if body.get("dry_run"):
+        return {"connector_id": "dryRunConnector"}
     doc = new_connector(cluster, body)
     doc |= cluster.access("connector", body, call.user, "connector")
     if "provisioned_by" in body and cluster.release >= (3, 7):

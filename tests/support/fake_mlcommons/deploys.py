@@ -75,6 +75,14 @@ async def undeploy_model(cluster: Cluster, call: Call) -> Doc:
     return {node: {"stats": {call.id: result}} for node in cluster.nodes}
 
 
+async def undeploy_models(cluster: Cluster, call: Call) -> Doc:
+    """POST /models/_undeploy; of several models at once, known ones are not implemented."""
+    ids = (call.body or {}).get("model_ids") or []
+    if len(ids) > 1 and is_on(cluster, "model_access_control_enabled"):
+        raise illegal("only support undeploy one model")
+    return {node: {"stats": dict.fromkeys(ids, "not_found")} for node in cluster.nodes}
+
+
 async def profile_model(cluster: Cluster, call: Call) -> Doc:
     """GET /profile/models/{id}?view=model: `{}` when no node knows the model."""
     loaded = call.id in cluster.loaded

@@ -19,6 +19,7 @@ _MODULES = (
     "markers",
     "models",
     "reading",
+    "rights",
     "settings",
     "target",
 )
@@ -33,6 +34,7 @@ from . import (  # noqa: E402 - rewritten, so that failures explain
     markers,
     models,
     reading,
+    rights,
     settings,
 )
 from .target import Target  # noqa: E402
@@ -42,6 +44,7 @@ Check = Callable[[Target], Awaitable[None]]
 CHECKS: tuple[Check, ...] = (
     *reading.CHECKS,
     *settings.CHECKS,
+    *rights.CHECKS,
     *groups.CHECKS,
     *connectors.CHECKS,
     *models.CHECKS,

@@ -49,6 +49,7 @@ class Target:
     http: httpx.AsyncClient
     model_url: str
     """Where connectors may point to."""
+    settings: ConnectionSettings
     _made: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -209,7 +210,12 @@ async def target(
         marked = replace(settings, imprint=f"k8smlin{uuid.uuid4().hex}")
         client = await pool.put(key, marked)
         made = Target(
-            release=release, secured=auth is not None, client=client, http=http, model_url=model_url
+            release=release,
+            secured=auth is not None,
+            client=client,
+            http=http,
+            model_url=model_url,
+            settings=settings,
         )
         stack.push_async_callback(made.clean_up)
         yield made
