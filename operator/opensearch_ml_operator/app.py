@@ -28,6 +28,7 @@ from .engine.queue import KeyedQueue
 from .engine.stores import ReadYourWrites
 from .engine.workers import Limits
 from .errors import KubernetesForbiddenError, OperatorError, WatchesEndedError
+from .fleet import Sources
 from .handlers import build_registry
 from .health import Health
 from .kopf_settings import Login, build_settings
@@ -92,12 +93,13 @@ def build(
     """Put the parts together; nothing runs yet. Both clocks must go at the pace of the event loop's."""
     identity = f"{settings.pod_name or NAME}-{uuid.uuid4().hex[:8]}"
     cache, links = Cache(), Links()
-    events = KubeEvents(kube, identity)
+    events = KubeEvents(kube, identity, observer=metrics.event)
 
     def wake(key: ObjectKey) -> None:
         controller.wake(key)
 
     def learn(snapshot: Snapshot) -> None:
+        metrics.written(cache.get(snapshot.key), snapshot)
         controller.written(snapshot)
 
     tokens = KubeTokenSource(
@@ -151,7 +153,7 @@ def build(
         random=random.random,
         limits=Limits(workers=settings.workers),
     )
-    metrics.show(cache.snapshots, controller.vitals, gates=pool.loads)
+    metrics.show(Sources(cache.snapshots, controller.vitals, pool.loads, pool.certificates))
     health = Health(vitals=controller.vitals, metrics=metrics)
     return Operator(controller, pool, events, kube, health, metrics, redactor, identity)
 
@@ -218,6 +220,7 @@ async def _lead(
         ),
     )
     operator.health.obstacle("start", None)  # a standby is ready: it is what a rolling update waits for
+    operator.metrics.leading(settings.lease_name, leads=False)
     await _unless_stopped(election.acquire(), stopping)
     operator.metrics.leading(settings.lease_name, leads=not stopping.is_set())
     try:

@@ -85,7 +85,8 @@ class Health:
         return web.Response(status=503, text="\n".join(self._obstacles.values()) + "\n")
 
     async def _scrape(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.scrape(), headers={"Content-Type": CONTENT_TYPE})
+        body = await asyncio.to_thread(self._metrics.scrape())
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
 
 @contextlib.asynccontextmanager

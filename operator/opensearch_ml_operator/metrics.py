@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Final, TypeAlias
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
+    Counter,
     Gauge,
     GCCollector,
     Histogram,
@@ -18,33 +19,37 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client import Counter as CounterMetric
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from . import __version__
 from .constants import ConditionType, Reason
-from .engine.controller import Vitals
 from .engine.summary import condition
 from .engine.workers import RunResult
+from .fleet import Fleet, History, Sources, tasks_of
 from .kube.targets import Target
 from .models.snapshot import ObjectKey, Snapshot
 from .opensearch.operations import Operation
+from .reconcilers.records import moment
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _RUN_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _REQUEST_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_CONNECTIONS: Final = frozenset({"OpenSearchConnection", "ClusterOpenSearchConnection"})
 _LAG_BUCKETS: Final = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5)
-
-GateLoad: TypeAlias = tuple[ObjectKey, str, int]
-"""Connection, name of the gate, how many are inside."""
+_READY_BUCKETS: Final = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+_TASK_BUCKETS: Final = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+_FOUND: Final = frozenset({"DriftCorrected", Reason.DRIFT_DETECTED, Reason.DRIFT_LOOP})
+"""The Events that tell of a change that somebody else made."""
 
 
 class Metrics:
-    """Counts what happens, in a registry of its own; told by the engine and by both borders."""
+    """Counts what happens, in a registry of its own; told by the engine and by both borders.
 
-    def __init__(self) -> None:
+    `now` is the time in seconds since 1970.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._histories: dict[ObjectKey, History] = {}
+        self._sources: Sources | None = None
         # Else each counter has a second series with its time of birth, which nobody asks for.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
@@ -58,7 +63,7 @@ class Metrics:
             registry=self._registry,
         )
         info.labels(__version__, platform.python_version(), version("kopf")).set(1)
-        self._runs = CounterMetric(
+        self._runs = Counter(
             "opensearch_ml_reconcile",
             "Runs of the reconcilers.",
             ("kind", "result"),
@@ -74,7 +79,21 @@ class Metrics:
         self._running = Gauge(
             "opensearch_ml_reconcile_in_progress", "Runs under way.", ("kind",), registry=self._registry
         )
-        self._requests = CounterMetric(
+        self._ready_seconds = Histogram(
+            "opensearch_ml_time_to_ready_seconds",
+            "From the creation of a resource, or the first run for its new spec, until it is Ready.",
+            ("kind",),
+            buckets=_READY_BUCKETS,
+            registry=self._registry,
+        )
+        self._task_seconds = Histogram(
+            "opensearch_ml_task_duration_seconds",
+            "From the start of a task of OpenSearch until its end was seen.",
+            ("task_type", "result"),
+            buckets=_TASK_BUCKETS,
+            registry=self._registry,
+        )
+        self._requests = Counter(
             "opensearch_ml_http_requests",
             "Requests to OpenSearch; `code` is the HTTP status, or why there was none.",
             ("namespace", "connection", "operation", "code"),
@@ -87,7 +106,7 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=self._registry,
         )
-        self._kubernetes = CounterMetric(
+        self._kubernetes = Counter(
             "opensearch_ml_kubernetes_requests",
             "Requests to the API server, without kopf's own; `code` is 0 when there was no answer.",
             ("method", "resource", "subresource", "code"),
@@ -103,15 +122,45 @@ class Metrics:
             "leader_election_master_status", "Whether this process leads.", ("name",), registry=self._registry
         )
 
-    def run_started(self, kind: str) -> None:
+    def run_started(self, snapshot: Snapshot) -> None:
         """Note that a reconciler was called."""
-        self._running.labels(kind).inc()
+        self._running.labels(snapshot.key.kind).inc()
+        if snapshot.deleting or snapshot.status.get("observedGeneration") == snapshot.generation:
+            return
+        history = self._history(snapshot)
+        if history.generation != snapshot.generation:
+            created = moment(snapshot.created) if snapshot.generation == 1 else None
+            history.generation = snapshot.generation
+            history.since = created.timestamp() if created is not None else self._now()
 
-    def run_ended(self, kind: str, result: RunResult, seconds: float) -> None:
+    def run_ended(self, snapshot: Snapshot, result: RunResult, seconds: float) -> None:
         """Note that it returned, raised, or was cut off."""
+        kind = snapshot.key.kind
         self._running.labels(kind).dec()
         self._runs.labels(kind, result.value).inc()
         self._run_seconds.labels(kind).observe(seconds)
+        if result is RunResult.SUCCESS:
+            self._history(snapshot).last_success = self._now()
+
+    def written(self, before: Snapshot | None, after: Snapshot) -> None:
+        """Note what a write of a status says that the version before did not."""
+        history = self._histories.get(after.key)
+        if history is not None and history.uid == after.uid and _is_ready(after, history.generation):
+            history.generation = None
+            self._ready_seconds.labels(after.key.kind).observe(max(self._now() - history.since, 0.0))
+        known = {task.get("id") for task in tasks_of(before) if task.get("finishedAt")} if before else set()
+        for task in tasks_of(after):
+            begun, ended = moment(task.get("startedAt")), moment(task.get("finishedAt"))
+            if before is not None and task.get("id") not in known and begun is not None and ended is not None:
+                labels = str(task.get("type")), str(task.get("state"))
+                self._task_seconds.labels(*labels).observe(max((ended - begun).total_seconds(), 0.0))
+
+    def event(self, snapshot: Snapshot, reason: str) -> None:
+        """Count what an Event about the object tells, if there is a counter for it."""
+        history = self._history(snapshot)
+        history.drift_detected += reason in _FOUND
+        history.drift_corrected += reason == "DriftCorrected"
+        history.credentials_rotated += reason == "CredentialsRotated"
 
     def opensearch_request(self, key: ObjectKey, operation: Operation, code: str, seconds: float) -> None:
         """Count a request to OpenSearch."""
@@ -132,107 +181,30 @@ class Metrics:
         """Show whether this process holds the Lease."""
         self._leading.labels(name).set(int(leads))
 
-    def show(
-        self,
-        objects: Callable[[], Iterable[Snapshot]],
-        vitals: Callable[[], Vitals],
-        gates: Callable[[], Iterable[GateLoad]] = tuple,
-    ) -> None:
-        """Show the engine's objects and queue and the connections' gates, as they are at each scrape."""
-        self._registry.register(_Fleet(objects, vitals, gates))
+    def show(self, sources: Sources) -> None:
+        """Show the engine's objects and queue and the connections' state, as they are at each scrape."""
+        self._sources = sources
 
-    def scrape(self) -> bytes:
-        """Return everything in the text format of Prometheus."""
-        return generate_latest(self._registry)
+    def scrape(self) -> Callable[[], bytes]:
+        """Take in how things are; what is returned writes that in Prometheus' text format, in any thread."""
+        fleet = Fleet.look(self._sources, self._histories) if self._sources is not None else None
 
+        def write() -> bytes:
+            counted = generate_latest(self._registry)
+            return counted + generate_latest(fleet) if fleet is not None else counted
 
-class _Fleet(Collector):
-    """Computed at each scrape: an object that is gone leaves no series behind."""
+        return write
 
-    def __init__(
-        self,
-        objects: Callable[[], Iterable[Snapshot]],
-        vitals: Callable[[], Vitals],
-        gates: Callable[[], Iterable[GateLoad]],
-    ) -> None:
-        self._objects = objects
-        self._vitals = vitals
-        self._gates = gates
-
-    def collect(self) -> Iterable[Metric]:
-        """Return the gauges of the objects, the queue and the gates."""
-        return (*self._resources(), *self._queue(), self._gate_loads())
-
-    def _resources(self) -> Iterable[Metric]:
-        info = _gauge(
-            "resource_info",
-            "One for each resource, with the reason of its Ready condition.",
-            ("kind", "namespace", "name", "external_id", "ready", "reason"),
-        )
-        up = _gauge("connection_up", "Whether the last health check succeeded.", ("namespace", "name"))
-        orphans = _gauge(
-            "orphans",
-            "Objects in OpenSearch that were made through the connection and have no resource.",
-            ("namespace", "connection"),
-        )
-        counts: Counter[tuple[str, str, str, str]] = Counter()
-        unresolved: Counter[tuple[str, str]] = Counter()
-        for snapshot in self._objects():
-            key = snapshot.key
-            ready = condition(snapshot, ConditionType.READY)
-            status, reason = str(ready.get("status") or "Unknown"), str(ready.get("reason") or "")
-            external_id = str(snapshot.status.get("id") or "")
-            info.add_metric((key.kind, key.namespace, key.name, external_id, status, reason), 1)
-            counts[key.kind, key.namespace, status, reason] += 1
-            unresolved[key.kind, key.namespace] += _waits_for_create(snapshot)
-            if key.kind in _CONNECTIONS:
-                reachable = condition(snapshot, ConditionType.REACHABLE).get("status") == "True"
-                up.add_metric((key.namespace, key.name), float(reachable))
-                orphans.add_metric((key.namespace, key.name), snapshot.status.get("orphanCount") or 0)
-        resources = _gauge(
-            "resources",
-            "Number of resources by their Ready condition.",
-            ("kind", "namespace", "ready", "reason"),
-        )
-        creates = _gauge(
-            "creates_unresolved",
-            "Resources that wait because a create got no clear answer and may still be carried out.",
-            ("kind", "namespace"),
-        )
-        for labels, count in counts.items():
-            resources.add_metric(labels, count)
-        for owner, count in unresolved.items():
-            creates.add_metric(owner, count)
-        return resources, info, up, creates, orphans
-
-    def _queue(self) -> Iterable[Metric]:
-        vitals = self._vitals()
-        for name, text, value in (
-            ("queue_depth", "Objects that wait for a run.", vitals.waiting),
-            ("queue_planned", "Objects that are due for a run later.", vitals.planned),
-            ("queue_oldest_seconds", "How long the oldest of the waiting objects waits.", vitals.oldest_wait),
-        ):
-            gauge = _gauge(name, text, ())
-            gauge.add_metric((), value)
-            yield gauge
-
-    def _gate_loads(self) -> Metric:
-        gauge = _gauge(
-            "gate_in_flight",
-            "Registers, deploys and probes that the connection's cluster works on.",
-            ("namespace", "connection", "gate"),
-        )
-        for key, gate, inside in self._gates():
-            gauge.add_metric((key.namespace, key.name, gate), inside)
-        return gauge
+    def _history(self, snapshot: Snapshot) -> History:
+        history = self._histories.get(snapshot.key)
+        if history is None or history.uid != snapshot.uid:
+            history = self._histories[snapshot.key] = History(snapshot.uid)
+        return history
 
 
-def _gauge(name: str, text: str, labels: tuple[str, ...]) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"opensearch_ml_{name}", text, labels=labels)
-
-
-def _waits_for_create(snapshot: Snapshot) -> bool:
-    reasons = (
-        condition(snapshot, each).get("reason") for each in (ConditionType.SYNCED, ConditionType.DELETABLE)
+def _is_ready(snapshot: Snapshot, generation: int | None) -> bool:
+    ready = condition(snapshot, ConditionType.READY)
+    return (
+        generation == snapshot.generation == snapshot.status.get("observedGeneration")
+        and ready.get("status") == "True"
     )
-    return Reason.WAITING_FOR_UNRESOLVED_CREATE in reasons

@@ -133,7 +133,7 @@ async def _show_all(world: Scene, lines: io.StringIO, *more: str) -> None:
         if plural != "secrets"
     }
     emitted["log"] = lines.getvalue()
-    emitted["metrics"] = world.operator.metrics.scrape().decode()
+    emitted["metrics"] = world.operator.metrics.scrape()().decode()
     for where, text in emitted.items():
         for secret in (TOKEN, NEXT, PASSWORD, *more):
             for form in forms(secret):

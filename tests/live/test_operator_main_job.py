@@ -7,7 +7,7 @@ import pytest
 from stack import versions
 from stack.operator_process import OperatorProcess
 from support.live_kube import OURS
-from support.live_metrics import is_idle, kubernetes_writes, opensearch_requests
+from support.live_metrics import is_idle, kubernetes_writes, opensearch_requests, sample
 from support.live_sets import KEY
 from support.live_stage import Stage
 from support.live_waiting import until
@@ -24,6 +24,23 @@ SETS, READS = 8, 16
 """Sets of three kinds, and the requests that read all 24 objects: about ten on an idle machine."""
 
 both = pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
+
+
+def check_metrics(stage: Stage, operator: OperatorProcess, model_id: str) -> None:
+    """Compare what is served with what is there."""
+    place = {"namespace": stage.kube.namespace, "name": "first"}
+    info = {"kind": "RemoteModel", "external_id": model_id, "connection": "main", "reason": "Succeeded"}
+    assert sample(operator, "opensearch_ml_resource_info", **info, **place) == 1
+    for name in ("planned", "deployed"):
+        assert sample(operator, f"opensearch_ml_model_nodes_{name}", **place) == 1
+    up = {"namespace": stage.kube.namespace, "name": "main"}
+    assert sample(operator, "opensearch_ml_connection_up", **up) == 1
+    version = stage.kube.get("OpenSearchConnection", "main")["status"]["version"]
+    assert sample(operator, "opensearch_ml_connection_info", **up, opensearch_version=version) == 1
+    assert (sample(operator, "opensearch_ml_time_to_ready_seconds_count", kind="RemoteModel") or 0) > 0
+    deploys = {"task_type": "Deploy", "result": "COMPLETED"}
+    assert (sample(operator, "opensearch_ml_task_duration_seconds_count", **deploys) or 0) > 0
+    assert sample(operator, "opensearch_ml_tasks_in_flight", task_type="Deploy") == 0
 
 
 @both
@@ -59,6 +76,7 @@ def test_one_apply_is_enough(stage: Stage, operator: OperatorProcess) -> None:
         group,
     )
     assert stage.left() == {"models": 1, "connectors": 1, "model_groups": 1}
+    check_metrics(stage, operator, model_id)
 
     stage.model_server.forget_requests()
     assert stage.remote.predict(model_id).status_code == 200

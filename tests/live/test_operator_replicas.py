@@ -11,6 +11,7 @@ import pytest
 from stack import versions
 from stack.local import Stack
 from stack.operator_process import OperatorProcess, start_operator
+from support.live_metrics import sample
 from support.live_stage import Stage, open_stage
 from support.live_waiting import until
 
@@ -69,6 +70,8 @@ def test_a_standby_takes_over_from_a_killed_leader(
     stage: Stage, pair: list[OperatorProcess], record_property: Any
 ) -> None:
     leader, standby = pair
+    shown = [sample(each, "leader_election_master_status") for each in pair]
+    assert shown == [1, 0]
     stage.connect()
     names = [f"set-{number}" for number in range(SETS)]
     apply(stage, *names)

@@ -45,6 +45,13 @@ def is_idle(operator: OperatorProcess) -> bool:
     return not any(sample.value for name in names for sample in _samples(operator, name))
 
 
+def sample(operator: OperatorProcess, name: str, /, **labels: str) -> float | None:
+    """Return the value of the only series that has these labels, and may have more; None without one."""
+    found = [each for each in _samples(operator, name) if labels.items() <= each.labels.items()]
+    assert len(found) < 2, found
+    return found[0].value if found else None
+
+
 def _samples(operator: OperatorProcess, name: str) -> Iterator[Sample]:
     for family in text_string_to_metric_families(scrape(operator)):
         yield from (sample for sample in family.samples if sample.name == name)

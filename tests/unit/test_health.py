@@ -65,10 +65,10 @@ async def test_the_lag_of_the_event_loop_is_measured() -> None:
         await server.get("/readyz")  # the first beat is done
         server.ahead = 7.0  # as if the loop had been busy for so long between two beats
         deadline = time.monotonic() + 10
-        while b"event_loop_lag_seconds_count 0.0" in server.metrics.scrape():
+        while b"event_loop_lag_seconds_count 0.0" in server.metrics.scrape()():
             assert time.monotonic() < deadline, "no beat was seen"
             await asyncio.sleep(0.05)
-        assert b'event_loop_lag_seconds_bucket{le="5.0"} 0.0' in server.metrics.scrape()
+        assert b'event_loop_lag_seconds_bucket{le="5.0"} 0.0' in server.metrics.scrape()()
 
 
 async def test_the_operator_is_ready_when_no_obstacle_is_left() -> None:

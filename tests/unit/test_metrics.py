@@ -7,44 +7,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from opensearch_ml_operator.engine.controller import Vitals
 from opensearch_ml_operator.engine.workers import RunResult
+from opensearch_ml_operator.fleet import Sources
 from opensearch_ml_operator.kube.targets import Target, ours
 from opensearch_ml_operator.metrics import Metrics
-from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
+from opensearch_ml_operator.models.snapshot import Snapshot
 from opensearch_ml_operator.opensearch.operations import Operation
-
-CONNECTION = ObjectKey("OpenSearchConnection", "team", "os")
-IDLE = Vitals(waiting=0, planned=0, processing=0, oldest_wait=0.0, since_beat=0.0, healthy=True)
-
-
-def value(metrics: Metrics, name: str, /, **labels: str) -> float | None:
-    """Return one sample of a scrape, None when there is no such series."""
-    for family in text_string_to_metric_families(metrics.scrape().decode()):
-        for sample in family.samples:
-            if sample.name == name and sample.labels == labels:
-                return sample.value
-    return None
-
-
-def thing(kind: str, name: str, *conditions: tuple[str, str, str], **status: Any) -> Snapshot:
-    entries = [{"type": type_, "status": state, "reason": reason} for type_, state, reason in conditions]
-    return Snapshot.parse(
-        kind,
-        {"metadata": {"namespace": "team", "name": name}, "status": {"conditions": entries, **status}},
-    )
-
-
-def show(*objects: Snapshot) -> Metrics:
-    metrics = Metrics()
-    metrics.show(lambda: objects, lambda: IDLE)
-    return metrics
+from support.scrape import CONNECTION, IDLE, MODEL, NOW, show, thing, value
 
 
 def test_runs_are_counted_by_kind_and_result_and_timed() -> None:
     metrics = Metrics()
-    metrics.run_started("RemoteModel")
-    metrics.run_started("RemoteModel")
+    metrics.run_started(MODEL)
+    metrics.run_started(MODEL)
     assert value(metrics, "opensearch_ml_reconcile_in_progress", kind="RemoteModel") == 2
-    metrics.run_ended("RemoteModel", RunResult.TRANSIENT_ERROR, 0.3)
+    metrics.run_ended(MODEL, RunResult.TRANSIENT_ERROR, 0.3)
     assert value(metrics, "opensearch_ml_reconcile_in_progress", kind="RemoteModel") == 1
     assert value(metrics, "opensearch_ml_reconcile_total", kind="RemoteModel", result="transient_error") == 1
     assert value(metrics, "opensearch_ml_reconcile_duration_seconds_sum", kind="RemoteModel") == 0.3
@@ -80,17 +56,19 @@ def test_resources_are_counted_by_readiness_and_reason() -> None:
     assert value(metrics, name, ready="False", reason="DeployTaskFailed", **kind) == 1
     assert value(metrics, name, ready="Unknown", reason="", **kind) == 1
     info = "opensearch_ml_resource_info"
-    assert value(metrics, info, name="a", external_id="abc", ready="True", reason="Succeeded", **kind) == 1
-    assert value(metrics, info, name="d", external_id="", ready="Unknown", reason="", **kind) == 1
+    made = {"external_id": "abc", "ready": "True", "reason": "Succeeded"}
+    new = {"external_id": "", "ready": "Unknown", "reason": ""}
+    assert value(metrics, info, name="a", connection="", **made, **kind) == 1
+    assert value(metrics, info, name="d", connection="", **new, **kind) == 1
 
 
 def test_an_object_that_is_gone_leaves_no_series_behind() -> None:
     objects = [thing("RemoteModel", "a", ("Ready", "True", "Succeeded"))]
     metrics = Metrics()
-    metrics.show(lambda: objects, lambda: IDLE)
-    assert b'name="a"' in metrics.scrape()
+    metrics.show(Sources(lambda: objects, lambda: IDLE))
+    assert b'name="a"' in metrics.scrape()()
     objects.clear()
-    assert b'name="a"' not in metrics.scrape()
+    assert b'name="a"' not in metrics.scrape()()
 
 
 @pytest.mark.parametrize(("status", "expected"), [("True", 1), ("False", 0), ("Unknown", 0)])
@@ -124,16 +102,17 @@ def test_creates_without_a_clear_answer_are_counted(type_: str) -> None:
 
 def test_the_queue_and_the_gates_are_shown_as_they_are() -> None:
     metrics = Metrics()
+    vitals = Vitals(waiting=3, planned=5, processing=2, oldest_wait=1.5, since_beat=0.0, healthy=True)
     metrics.show(
-        tuple,
-        lambda: Vitals(waiting=3, planned=5, processing=2, oldest_wait=1.5, since_beat=0.0, healthy=True),
-        lambda: [(CONNECTION, "deploy", 4)],
+        Sources(tuple, lambda: vitals, lambda: [(CONNECTION, "deploy", 4)], lambda: [(CONNECTION, NOW)])
     )
     assert value(metrics, "opensearch_ml_queue_depth") == 3
     assert value(metrics, "opensearch_ml_queue_planned") == 5
     assert value(metrics, "opensearch_ml_queue_oldest_seconds") == 1.5
     gate = {"namespace": "team", "connection": "os", "gate": "deploy"}
     assert value(metrics, "opensearch_ml_gate_in_flight", **gate) == 4
+    expiry = "opensearch_ml_connection_certificate_expiry_timestamp_seconds"
+    assert value(metrics, expiry, namespace="team", name="os") == NOW
 
 
 def test_the_leader_and_the_lag_of_the_event_loop_are_shown() -> None:
@@ -149,12 +128,12 @@ def test_the_leader_and_the_lag_of_the_event_loop_are_shown() -> None:
 @pytest.mark.parametrize("status", [{"conditions": None}, {"conditions": "x", "id": None}, {"id": ["x"]}])
 def test_no_status_is_so_strange_that_a_scrape_fails(status: dict[str, Any]) -> None:
     body = {"metadata": {"namespace": "team", "name": "a"}, "status": status}
-    assert b'name="a"' in show(Snapshot.parse("OpenSearchConnection", body)).scrape()
+    assert b'name="a"' in show(Snapshot.parse("OpenSearchConnection", body)).scrape()()
 
 
 def test_every_metric_has_a_help_text_and_a_unit_by_the_rules() -> None:
     metrics = show(thing("OpenSearchConnection", "os", ("Reachable", "True", "Succeeded")))
-    families = list(text_string_to_metric_families(metrics.scrape().decode()))
+    families = list(text_string_to_metric_families(metrics.scrape()().decode()))
     assert {"python_info", "process_cpu_seconds", "python_gc_collections"} <= {each.name for each in families}
     for family in families:
         assert family.documentation, family.name
@@ -166,5 +145,5 @@ def test_every_metric_has_a_help_text_and_a_unit_by_the_rules() -> None:
 
 def test_two_operators_in_one_process_do_not_share_their_counts() -> None:
     first, second = Metrics(), Metrics()
-    first.run_ended("RemoteModel", RunResult.SUCCESS, 0.1)
+    first.run_ended(MODEL, RunResult.SUCCESS, 0.1)
     assert value(second, "opensearch_ml_reconcile_total", kind="RemoteModel", result="success") is None

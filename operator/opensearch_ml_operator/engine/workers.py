@@ -50,10 +50,10 @@ class RunResult(StrEnum):
 class RunObserver(Protocol):
     """Told of every run; must not fail."""
 
-    def run_started(self, kind: str) -> None:
+    def run_started(self, snapshot: Snapshot) -> None:
         """Note that a reconciler was called."""
 
-    def run_ended(self, kind: str, result: RunResult, seconds: float) -> None:
+    def run_ended(self, snapshot: Snapshot, result: RunResult, seconds: float) -> None:
         """Note that it returned, raised, or was cut off."""
 
 
@@ -146,11 +146,10 @@ class Workers:
         # Otherwise kopf is about to set the finalizer, which comes back as a change of the object.
 
     async def _attempt(self, snapshot: Snapshot) -> None:
-        kind = snapshot.key.kind
-        reconciler = self._reconcilers[kind]
+        reconciler = self._reconcilers[snapshot.key.kind]
         result = RunResult.CANCELLED
         started = self._clock()
-        self._observer.run_started(kind)
+        self._observer.run_started(snapshot)
         limit = asyncio.timeout(self._limits.run)
         try:
             async with limit:
@@ -168,7 +167,7 @@ class Workers:
             why = f"it took longer than {self._limits.run:.0f} s" if expired else type(error).__name__
             result = self._crashed(snapshot.key, error, why)
         finally:
-            self._observer.run_ended(kind, result, self._clock() - started)
+            self._observer.run_ended(snapshot, result, self._clock() - started)
 
     def _succeeded(self, snapshot: Snapshot, outcome: Outcome) -> RunResult:
         key = snapshot.key

@@ -36,6 +36,7 @@ class KubeEvents:
         client: KubeClient,
         instance: str,
         *,
+        observer: Callable[[Snapshot, str], None] = lambda _, __: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: random.Random | None = None,
@@ -43,6 +44,7 @@ class KubeEvents:
     ) -> None:
         self._client = client
         self._instance = instance
+        self._observer = observer
         self._clock = clock
         self._now = now
         self._chance = chance or random.Random()  # noqa: S311 - names, not secrets
@@ -55,8 +57,9 @@ class KubeEvents:
     def post(self, snapshot: Snapshot, *, kind: str, reason: str, message: str) -> None:
         """Post an Event about the object; `kind` is Normal or Warning.
 
-        An equal one about the same object is posted once in 10 minutes.
+        An equal one about the same object is posted once in 10 minutes, and the observer is told of each.
         """
+        self._observer(snapshot, reason)
         message = _shortened(message)
         if self._closed or self._is_repetition((snapshot.uid, reason, message)):
             return

@@ -89,6 +89,12 @@ class Pool:
         for (key, name), gate in self._gates.items():
             yield key, name, gate.inside
 
+    def certificates(self) -> Iterator[tuple[ObjectKey, float]]:
+        """Tell until when the clusters' certificates are good: connection, seconds since 1970."""
+        for key, current in self._clients.items():
+            if (end := current.transport.certificate_expiry) is not None:
+                yield key, end
+
     async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommonsClient:
         """Return the client with these settings, made anew (and not available yet) if they have changed."""
         old = self._clients.get(key)

@@ -73,6 +73,8 @@ class Transport:
         self._retired = False
         self._successor: Transport | None = None
         self._refusal: MLError | None = None
+        self.certificate_expiry: float | None = None
+        """Until when the certificate is good that the last health check saw and verified, since 1970."""
         try:
             tls = context_for(settings, partial(httpx.create_ssl_context, trust_env=False))
         except UnusableTLSError as error:
@@ -172,6 +174,8 @@ class Transport:
                     method, url, content=content, headers={**headers, **login}, extensions=self._extensions
                 ) as response,
             ):
+                if operation in HEALTH_CHECKS:
+                    self.certificate_expiry = _certificate_expiry(response)
                 raw = await _read_bounded(
                     response, _MAX_SEARCH_ANSWER if operation in LONG_ANSWERS else _MAX_ANSWER, operation
                 )
@@ -223,6 +227,14 @@ async def _read_bounded(response: httpx.Response, limit: int, operation: Operati
             raise unreadable(operation, f"more than {limit // _MIB} MiB")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _certificate_expiry(response: httpx.Response) -> float | None:
+    """Read the end of the certificate's validity; Python gives none that it was not told to verify."""
+    stream = response.extensions.get("network_stream")
+    tls = stream.get_extra_info("ssl_object") if stream is not None else None
+    certificate = tls.getpeercert() if tls is not None else None
+    return ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else None
 
 
 def _raise_failure(error: Exception, operation: Operation, url: str) -> NoReturn:

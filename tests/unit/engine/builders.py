@@ -98,10 +98,10 @@ class RecordingObserver:
         self.started = 0
         self.results: list[RunResult] = []
 
-    def run_started(self, kind: str) -> None:
-        del kind
+    def run_started(self, snapshot: Snapshot) -> None:
+        del snapshot
         self.started += 1
 
-    def run_ended(self, kind: str, result: RunResult, seconds: float) -> None:
-        del kind, seconds
+    def run_ended(self, snapshot: Snapshot, result: RunResult, seconds: float) -> None:
+        del snapshot, seconds
         self.results.append(result)

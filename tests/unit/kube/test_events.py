@@ -111,6 +111,20 @@ async def test_an_equal_event_is_posted_once_in_ten_minutes(
     assert len(kube.events) == 4
 
 
+async def test_the_observer_is_told_of_each_even_of_those_that_are_not_posted_again(
+    client: KubeClient, kube: FakeKube
+) -> None:
+    told: list[str] = []
+    sink = KubeEvents(
+        client, "pod-1", observer=lambda snapshot, reason: told.append(f"{snapshot.key} {reason}")
+    )
+    async with running(sink):
+        post(sink)
+        post(sink)
+    assert told == [f"{SNAPSHOT.key} Created"] * 2
+    assert len(kube.events) == 1
+
+
 async def test_memory_of_posted_events_is_bounded(
     sink: KubeEvents, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,16 @@ async def named_server(tmp_path: Path) -> AsyncIterator[Server]:
         yield server
 
 
+def transport(settings: ConnectionSettings) -> Transport:
+    return Transport(
+        settings,
+        login=login_of(settings, MemoryTokens()),
+        observer=lambda *_: None,
+        on_unusable=lambda: None,
+        clock=time.monotonic,
+    )
+
+
 async def call(
     *endpoints: str,
     ca: bytes | None = None,
@@ -122,15 +132,10 @@ async def call(
     verify: bool = True,
 ) -> object:
     """Ask for / once."""
-    settings = ConnectionSettings(
-        endpoints=endpoints, ca=ca, server_name=server_name, certificate=certificate, verify=verify
-    )
-    sent = Transport(
-        settings,
-        login=login_of(settings, MemoryTokens()),
-        observer=lambda *_: None,
-        on_unusable=lambda: None,
-        clock=time.monotonic,
+    sent = transport(
+        ConnectionSettings(
+            endpoints=endpoints, ca=ca, server_name=server_name, certificate=certificate, verify=verify
+        )
     )
     try:
         return await sent.call(Op.GET_INFO, "GET", "/")
@@ -164,6 +169,18 @@ async def test_a_stranger_is_believed_where_nothing_is_verified(
 ) -> None:
     assert await call(local_server.url, verify=False)
     assert await call(named_server.url, verify=False)
+
+
+async def test_the_end_of_a_verified_certificate_is_known(local_server: Server) -> None:
+    end = x509.load_pem_x509_certificate(local_server.ca).not_valid_after_utc
+    for verify, expected in ((True, end.timestamp()), (False, None)):
+        looking = transport(
+            ConnectionSettings(endpoints=(local_server.url,), ca=local_server.ca, verify=verify)
+        )
+        assert looking.certificate_expiry is None
+        await looking.call(Op.GET_INFO, "GET", "/")
+        assert looking.certificate_expiry == expected
+        await looking.retire()
 
 
 async def test_the_server_name_is_verified_instead_of_the_host(named_server: Server) -> None:
