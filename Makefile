@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKS  := requirements.lock requirements-build.lock requirements-dev.lock
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: venv stack lint format test crash demo crds manifest lock clean
+.PHONY: venv stack lint format test crash bench demo crds manifest lock clean
 
 venv: $(VENV)/installed
 $(VENV)/installed: $(LOCKS) pyproject.toml
@@ -39,6 +39,11 @@ test: lint
 JOBS ?= 2
 crash: venv
 	PYTHONPATH=tests:. $(BIN)/python -m support.faults --jobs $(JOBS) $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(MORE) $(PLAN)
+
+# The operator beside a raw driver on one server: a table and bench-results/latest.json. `make bench
+# MORE="--sets 500 --repeats 1"`, `make bench MORE="--opensearch fake --sets 1000 3000 --repeats 1"`.
+bench: venv
+	PYTHONPATH=tests:. $(BIN)/python -m bench $(MORE)
 
 # The servers alone, until Ctrl-C.
 stack: venv

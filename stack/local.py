@@ -72,6 +72,10 @@ class Stack:
             self._opensearch[version] = given_opensearch(version, self.environ) or self._start_node(version)
         return self._opensearch[version]
 
+    def use(self, node: OpenSearch) -> None:
+        """Take a server of somebody else's for its release, and start none."""
+        self._opensearch[node.version] = node
+
     def helm(self) -> Path:
         """Return the Helm command."""
         return self._built(go_binaries.helm()) / "helm"
@@ -82,7 +86,11 @@ class Stack:
 
     def start(self, *, opensearch: Sequence[str], kubernetes: bool, models: bool) -> None:
         """Start several parts side by side. Raises MissingToolsError before anything is built."""
-        own = [version for version in opensearch if given_opensearch(version, self.environ) is None]
+        own = [
+            version
+            for version in opensearch
+            if version not in self._opensearch and given_opensearch(version, self.environ) is None
+        ]
         self._check_tools(self._recipes(own, kubernetes=kubernetes), [_java(version) for version in own])
         if kubernetes and self._assets() is None:
             packaged_kubectl()

@@ -47,6 +47,13 @@ class Server:
                 raise ServerError(self._explain(f"was not ready within {self.ready_seconds:.0f} s"))
             time.sleep(POLL_SECONDS)
 
+    @property
+    def pid(self) -> int:
+        """The number of the process. Raises ServerError when there is none."""
+        if self._child is None:
+            raise ServerError(f"{self.name} does not run")
+        return self._child.pid
+
     def is_running(self) -> bool:
         """Tell whether the process is there (ready, paused or not)."""
         return self._child is not None and not has_ended(self._child)

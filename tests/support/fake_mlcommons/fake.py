@@ -91,14 +91,15 @@ class FakeMLCommons:
         self._faults = Faults()
         self._runner: web.AppRunner | None = None
         self._closing = asyncio.Event()
-        self._port = 0
+        self.port = 0
+        """Where it listens; chosen at the first start unless it is set before."""
 
     # What tests look at and change
 
     @property
     def url(self) -> str:
         """The address of the running server."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def connectors(self) -> dict[str, Doc]:
@@ -159,9 +160,9 @@ class FakeMLCommons:
         app.router.add_route("*", "/{tail:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True, ssl_context=self._tls)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self._tls)
         await site.start()
-        self._port = self._runner.addresses[0][1]
+        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Be gone; the state stays."""

@@ -1,0 +1,1 @@
+"""What the operator costs, beside a driver that makes the same calls with nothing around them."""

@@ -1,0 +1,156 @@
+"""The operator's side: the same steps by way of the API server, and what they cost the operator."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from bench.figures import Figures
+from bench.usage import Usage, usage
+from bench.watching import SECONDS, Watch
+from stack.operator_process import OperatorProcess
+from support.live_kube import MERGE_PATCH, Document
+from support.live_metrics import kubernetes_writes, opensearch_requests
+from support.live_stage import Stage
+from support.live_waiting import until
+
+WRITERS: Final = 8
+"""Requests to the API server side by side, as kubectl or a GitOps controller has them."""
+RESYNC: Final = 30.0
+"""Seconds, the shortest interval that the API takes."""
+SET: Final = ("RemoteModel", "MLConnector", "MLModelGroup")
+"""The kinds of a set, in the order in which they are deleted."""
+
+
+@dataclass(slots=True)
+class OperatorDriver:
+    """Has an operator make sets in one namespace; `label` is its name in the table."""
+
+    stage: Stage
+    operator: OperatorProcess
+    label: str = "operator"
+    names: list[str] = field(default_factory=list)
+
+    def create(self, count: int) -> Figures:
+        """Apply that many sets at once, and wait until the last model is Ready."""
+        self.names = [f"set-{number:05}" for number in range(count)]
+        applied: dict[str, float] = {}
+
+        def apply(name: str) -> None:
+            applied[name] = time.monotonic()
+            for document in self.stage.sets.one_set(name):
+                document["spec"]["resyncInterval"] = f"{RESYNC:.0f}s"
+                self._write("POST", document["kind"], "", document)
+
+        def act() -> list[float]:
+            with Watch(self.stage.kube, "RemoteModel").running() as models:
+                _side_by_side(apply, self.names)
+                models.until(lambda: len(models.ready_at) == count)
+                return [models.ready_at[name] - applied[name] for name in self.names]
+
+        return self._measure("create", act)
+
+    def resync(self) -> Figures:
+        """Let one interval pass in which nothing changes."""
+        return self._measure("resync", lambda: time.sleep(RESYNC))
+
+    def edit(self) -> Figures:
+        """Change the description of every model."""
+
+        def change(name: str) -> None:
+            self._write("PATCH", "RemoteModel", name, {"spec": {"description": "changed"}})
+
+        with Watch(self.stage.kube, "RemoteModel").running() as models:
+            models.until(lambda: len(models.ready_at) == len(self.names))
+
+            def act() -> None:
+                began = time.monotonic()
+                _side_by_side(change, self.names)
+                models.until(lambda: sum(at > began for at in models.ready_at.values()) == len(self.names))
+
+            return self._measure("edit", act)
+
+    def rotate(self) -> Figures:
+        """Change the key that every connector has, and wait until every model has another connector."""
+        old = self._connectors()
+
+        def look(name: str) -> None:
+            marks = {"opensearchml.io/reconcile-requested-at": "rotated"}
+            self._write("PATCH", "MLConnector", name, {"metadata": {"annotations": marks}})
+
+        def rotated() -> bool:
+            new = self._connectors()
+            return all(new[name] != old[name] for name in self.names)
+
+        def act() -> None:
+            self.stage.kube.apply(self.stage.sets.key("Canary-7f3a-rotated"))
+            _side_by_side(look, self.names)
+            until(rotated, seconds=SECONDS, poll=0.25)
+
+        return self._measure("rotate", act)
+
+    def delete(self) -> Figures:
+        """Delete every set at once, and wait until the last is gone."""
+
+        def act() -> None:
+            for kind in SET:
+                path = self.stage.kube.path(kind)
+                self.stage.kube.client.delete(path, timeout=60).raise_for_status()
+            until(lambda: not any(map(self.stage.kube.list, SET)), seconds=SECONDS, poll=0.25)
+
+        return self._measure("delete", act)
+
+    def _connectors(self) -> dict[str, str]:
+        """Return the connector in OpenSearch that each model is shown to call."""
+        models = self.stage.kube.list("RemoteModel")
+        return {each["metadata"]["name"]: each["status"]["connectorID"] for each in models}
+
+    def _measure(self, step: str, act: Callable[[], Sequence[float] | None]) -> Figures:
+        before = self._look()
+        began = time.monotonic()
+        latencies = act() or ()
+        wall = time.monotonic() - began
+        after = self._look()
+        return Figures(
+            driver=self.label,
+            step=step,
+            sets=len(self.names),
+            wall=wall,
+            requests=dict(after.requests - before.requests),
+            cpu=after.usage.cpu - before.usage.cpu,
+            memory=after.usage.peak,
+            writes=(after.writes - before.writes).total(),
+            latencies=latencies,
+        )
+
+    def _look(self) -> _Look:
+        return _Look(
+            usage(self.operator.server.pid),
+            opensearch_requests(self.operator, self.stage.kube.namespace),
+            kubernetes_writes(self.operator),
+        )
+
+    def _write(self, method: str, kind: str, name: str, body: Document) -> None:
+        path = self.stage.kube.path(kind, name)
+        headers = MERGE_PATCH if method == "PATCH" else {"Content-Type": "application/json"}
+        answer = self.stage.kube.client.request(method, path, content=json.dumps(body), headers=headers)
+        answer.raise_for_status()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Between two of these a step is measured."""
+
+    usage: Usage
+    requests: Counter[str]
+    writes: Counter[str]
+
+
+def _side_by_side(act: Callable[[str], None], names: Sequence[str]) -> None:
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(act, names))
