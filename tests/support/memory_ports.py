@@ -181,7 +181,7 @@ class MemoryPool:
         return self.private
 
     def gate(self, key: ObjectKey, name: GateName) -> Gate:
-        return self._gates.setdefault((key, name), Gate(4, self.woken.append))
+        return self._gates.setdefault((key, name), Gate(4, self.woken.append, clock=lambda: 0.0))
 
     async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MemoryOpenSearch:
         del settings

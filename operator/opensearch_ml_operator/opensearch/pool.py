@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ..models.snapshot import ObjectKey
 from ..reconcilers.ports import ConnectionSettings, GateName, TokenSource
@@ -19,6 +19,14 @@ from .mlcommons import MLCommonsClient, get
 from .observations import Observations
 from .operations import Operation
 from .transport import Transport
+
+_LET_THROUGH: Final[Mapping[Operation, GateName]] = {
+    Operation.REGISTER_MODEL: "register",
+    Operation.DEPLOY_MODEL: "deploy",
+}
+_SLOW: Final = 10.0
+"""Seconds after which a register or deploy is answered by a server in trouble; 20 to 400 ms are usual."""
+_TOO_MANY_REQUESTS: Final = "429"
 
 PoolObserver: TypeAlias = Callable[[ObjectKey, Operation, str, float], None]
 """Called after each request: connection, operation, HTTP status or the code of a missing answer, seconds."""
@@ -81,7 +89,9 @@ class Pool:
         if gate is None:
             current = self._clients.get(key)
             settings = current.settings if current is not None else ConnectionSettings(endpoints=())
-            gate = self._gates[key, name] = Gate(_limit(settings, name), self._wake, self._exists)
+            gate = self._gates[key, name] = Gate(
+                _most(settings, name), self._wake, clock=self._clock, exists=self._exists
+            )
         return gate
 
     def loads(self) -> Iterator[tuple[ObjectKey, str, int]]:
@@ -104,7 +114,7 @@ class Pool:
         self._clients[key] = new
         for (owner, name), gate in self._gates.items():
             if owner == key:
-                gate.resize(_limit(settings, name))
+                gate.resize(_most(settings, name))
         if old is not None:
             await old.transport.retire(new.transport if _place(old.settings) == _place(settings) else None)
         return new.client
@@ -135,12 +145,23 @@ class Pool:
         transport = Transport(
             settings,
             login=login_of(settings, self._tokens),
-            observer=partial(self._observer, key),
+            observer=partial(self._observe, key),
             on_unusable=lambda: self._break(key, transport),
             clock=self._clock,
         )
         client = client_over(transport, clock=self._clock, imprint=Imprint(settings.imprint))
         return _Client(settings, transport, client)
+
+    def _observe(self, key: ObjectKey, operation: Operation, code: str, seconds: float) -> None:
+        """Pass on what was observed; the gates learn from the answers to what they let through."""
+        self._observer(key, operation, code, seconds)
+        name = _LET_THROUGH.get(operation)
+        gate = self._gates.get((key, name)) if name is not None else None
+        if gate is not None:
+            if code.startswith("2") and seconds < _SLOW:
+                gate.good()
+            elif not code.startswith("4") or code == _TOO_MANY_REQUESTS:
+                gate.trouble()
 
     def _break(self, key: ObjectKey, transport: Transport) -> None:
         """Mark the connection unusable, unless it has another client by now."""
@@ -165,7 +186,7 @@ def _place(settings: ConnectionSettings) -> tuple[object, ...]:
     return settings.endpoints, settings.ca, settings.server_name
 
 
-def _limit(settings: ConnectionSettings, name: GateName) -> int:
+def _most(settings: ConnectionSettings, name: GateName) -> int:
     limits: Mapping[GateName, int] = {
         "register": settings.max_registers,
         "deploy": settings.max_deploys,

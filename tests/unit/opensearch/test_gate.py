@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from opensearch_ml_operator.models.snapshot import ObjectKey
-from opensearch_ml_operator.opensearch.gate import Gate
+from opensearch_ml_operator.opensearch.gate import START, Gate
+from support.memory_clock import Clock
 
 
 def owner(name: str) -> ObjectKey:
@@ -26,20 +27,20 @@ class Woken:
 
 
 def test_at_most_limit_are_inside() -> None:
-    gate = Gate(2, Woken())
+    gate = Gate(2, Woken(), clock=Clock().monotonic)
     assert [gate.try_enter(each, each.name) for each in (A, B, C)] == [True, True, False]
     assert (gate.inside, gate.parked) == (2, 1)
 
 
 def test_one_per_lane() -> None:
-    gate = Gate(4, Woken())
+    gate = Gate(4, Woken(), clock=Clock().monotonic)
     assert gate.try_enter(A, "group")
     assert not gate.try_enter(B, "group")
     assert gate.try_enter(C, "other")
 
 
 def test_entering_again_while_inside_is_true() -> None:
-    gate = Gate(1, Woken())
+    gate = Gate(1, Woken(), clock=Clock().monotonic)
     assert gate.try_enter(A, "lane")
     assert gate.try_enter(A, "lane")
     assert gate.inside == 1
@@ -47,7 +48,7 @@ def test_entering_again_while_inside_is_true() -> None:
 
 def test_leaving_wakes_the_first_that_fits() -> None:
     woken = Woken()
-    gate = Gate(2, woken)
+    gate = Gate(2, woken, clock=Clock().monotonic)
     gate.try_enter(A, "one")
     gate.try_enter(B, "two")
     gate.try_enter(C, "two")
@@ -59,7 +60,7 @@ def test_leaving_wakes_the_first_that_fits() -> None:
 
 def test_room_is_free_for_anyone_until_the_woken_comes() -> None:
     woken = Woken()
-    gate = Gate(1, woken)
+    gate = Gate(1, woken, clock=Clock().monotonic)
     gate.try_enter(A, "one")
     gate.try_enter(B, "two")
     gate.leave(A)
@@ -72,7 +73,7 @@ def test_room_is_free_for_anyone_until_the_woken_comes() -> None:
 
 def test_who_never_comes_back_does_not_block_the_others() -> None:
     woken = Woken()
-    gate = Gate(1, woken)
+    gate = Gate(1, woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     for each in (B, C, D):
         gate.try_enter(each, each.name)
@@ -85,7 +86,7 @@ def test_who_never_comes_back_does_not_block_the_others() -> None:
 
 def test_a_parked_owner_that_leaves_makes_way() -> None:
     woken = Woken()
-    gate = Gate(1, woken)
+    gate = Gate(1, woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
     gate.try_enter(C, "c")
@@ -97,7 +98,7 @@ def test_a_parked_owner_that_leaves_makes_way() -> None:
 
 def test_a_parked_owner_keeps_its_place() -> None:
     woken = Woken()
-    gate = Gate(1, woken)
+    gate = Gate(1, woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
     gate.try_enter(C, "c")
@@ -108,7 +109,7 @@ def test_a_parked_owner_keeps_its_place() -> None:
 
 def test_leaving_as_a_stranger_does_nothing() -> None:
     woken = Woken()
-    gate = Gate(1, woken)
+    gate = Gate(1, woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
     gate.leave(C)
@@ -118,7 +119,7 @@ def test_leaving_as_a_stranger_does_nothing() -> None:
 
 def test_a_larger_limit_lets_more_in() -> None:
     woken = Woken()
-    gate = Gate(1, woken)
+    gate = Gate(1, woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
     gate.resize(2)
@@ -127,7 +128,7 @@ def test_a_larger_limit_lets_more_in() -> None:
 
 
 def test_a_smaller_limit_throws_nobody_out() -> None:
-    gate = Gate(2, Woken())
+    gate = Gate(2, Woken(), clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
     gate.resize(1)
@@ -136,13 +137,68 @@ def test_a_smaller_limit_throws_nobody_out() -> None:
     assert not gate.try_enter(C, "c")
 
 
+def after(gate: Gate, good: int) -> int:
+    for _ in range(good):
+        gate.good()
+    return gate.limit
+
+
+def test_the_limit_begins_where_every_server_is_at_ease() -> None:
+    assert Gate(8, Woken(), clock=Clock().monotonic).limit == START
+    assert Gate(2, Woken(), clock=Clock().monotonic).limit == 2
+
+
+def test_good_answers_let_one_more_in_up_to_the_most() -> None:
+    woken = Woken()
+    gate = Gate(START + 1, woken, clock=Clock().monotonic)
+    for number in range(START + 2):
+        gate.try_enter(owner(f"o{number}"), f"lane {number}")
+    assert after(gate, 5 * START - 1) == START
+    assert woken.owners == []
+    assert after(gate, 1) == START + 1
+    assert woken.owners == [owner(f"o{START}")]
+    assert after(gate, 1000) == START + 1
+
+
+def test_trouble_halves_the_limit_once_for_what_was_sent_together() -> None:
+    clock = Clock()
+    gate = Gate(8, Woken(), clock=clock.monotonic)
+    for _ in range(4):
+        gate.trouble()
+    assert gate.limit == START // 2
+    clock.seconds = 5
+    gate.trouble()
+    assert gate.limit == 1
+    clock.seconds = 10
+    gate.trouble()
+    assert gate.limit == 1
+
+
+def test_after_trouble_a_row_of_good_answers_is_needed() -> None:
+    gate = Gate(4, Woken(), clock=Clock().monotonic)
+    assert after(gate, 19) == 4
+    gate.trouble()
+    assert after(gate, 9) == 2
+    assert after(gate, 1) == 3
+    assert after(gate, 15) == 4
+
+
+def test_another_most_begins_anew_and_the_same_does_not() -> None:
+    gate = Gate(4, Woken(), clock=Clock().monotonic)
+    gate.trouble()
+    gate.resize(4)
+    assert gate.limit == 2
+    gate.resize(3)
+    assert gate.limit == 3
+
+
 class GateMachine(RuleBasedStateMachine):
     """Owners who come whenever they are woken all get in, in the end."""
 
     def __init__(self) -> None:
         super().__init__()
         self.woken: list[ObjectKey] = []
-        self.gate = Gate(2, self.woken.append)
+        self.gate = Gate(2, self.woken.append, clock=Clock().monotonic)
         self.inside: dict[ObjectKey, str] = {}
         self.waiting: dict[ObjectKey, str] = {}
 
@@ -185,7 +241,7 @@ TestGateMachine.settings = settings(max_examples=100, stateful_step_count=30, de
 
 def test_a_place_of_somebody_who_is_gone_without_a_word_is_free() -> None:
     living = {A, B, C}
-    gate = Gate(2, Woken(), living.__contains__)
+    gate = Gate(2, Woken(), clock=Clock().monotonic, exists=living.__contains__)
     assert gate.try_enter(A, "a")
     assert gate.try_enter(B, "b")
     assert not gate.try_enter(C, "c")
@@ -196,7 +252,7 @@ def test_a_place_of_somebody_who_is_gone_without_a_word_is_free() -> None:
 
 def test_a_lane_of_somebody_who_is_gone_is_free() -> None:
     living = {A, B}
-    gate = Gate(2, Woken(), living.__contains__)
+    gate = Gate(2, Woken(), clock=Clock().monotonic, exists=living.__contains__)
     assert gate.try_enter(A, "group")
     assert not gate.try_enter(B, "group")
     living.remove(A)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -239,6 +240,27 @@ async def test_settings_are_changed_by_one_at_a_time(pool: Pool) -> None:
     gate = pool.gate(KEY, "settings")
 
     assert [gate.try_enter(owner, owner.name) for owner in (A, B)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("how", "limit"),
+    [
+        ({"status": 429}, 2),
+        ({"status": 503}, 2),
+        ({"cut": True}, 2),
+        ({"status": 400}, 4),
+        ({"status": 404}, 4),
+    ],
+    ids=str,
+)
+async def test_an_overloaded_server_gets_fewer_at_a_time(pool: Pool, how: dict[str, Any], limit: int) -> None:
+    async with FakeMLCommons() as server:
+        client = await pool.put(KEY, settings(server))
+        registers, deploys = pool.gate(KEY, "register"), pool.gate(KEY, "deploy")
+        server.fail("deploy-model", **how)
+        with pytest.raises(MLError):
+            await client.deploy_model("a")
+    assert (registers.limit, deploys.limit) == (4, limit)
 
 
 async def test_gates_outlive_the_client_and_follow_its_limits(pool: Pool, recorder: Recorder) -> None:
