@@ -23,8 +23,8 @@ PREFIX: Final = "opensearch_ml_"
 _CONNECTIONS: Final = frozenset({"OpenSearchConnection", "ClusterOpenSearchConnection"})
 _MODEL: Final = "RemoteModel"
 
-GateLoad: TypeAlias = tuple[ObjectKey, str, int]
-"""Connection, name of the gate, how many are inside."""
+GateLoad: TypeAlias = tuple[ObjectKey, str, int, int]
+"""Connection, name of the gate, how many are inside, how many may be by now."""
 Expiry: TypeAlias = tuple[ObjectKey, float]
 """Connection, and until when the cluster's certificate is good, in seconds since 1970."""
 
@@ -135,8 +135,14 @@ class Fleet(Collector):
             "Registers, deploys, probes and changes of settings that the connection's cluster works on.",
             "namespace connection gate",
         )
-        for key, gate, inside in self.gates:
+        limits = _gauge(
+            "gate_limit",
+            "How many of these the cluster is asked to work on side by side; halved when it is in trouble.",
+            "namespace connection gate",
+        )
+        for key, gate, inside, limit in self.gates:
             loads.add_metric((key.namespace, key.name, gate), inside)
+            limits.add_metric((key.namespace, key.name, gate), limit)
         expiry = _gauge(
             "connection_certificate_expiry_timestamp_seconds",
             "When the certificate ends that the cluster showed at the last health check.",
@@ -144,7 +150,7 @@ class Fleet(Collector):
         )
         for key, end in self.certificates:
             expiry.add_metric((key.namespace, key.name), end)
-        return iter((loads, expiry))
+        return iter((loads, limits, expiry))
 
 
 class _Sheet:

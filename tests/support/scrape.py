@@ -76,7 +76,7 @@ def everything() -> tuple[Metric, ...]:
     sources = Sources(
         lambda: (model, done, thing("OpenSearchConnection", "os", version="3.6.0")),
         lambda: IDLE,
-        lambda: [(CONNECTION, "deploy", 1)],
+        lambda: [(CONNECTION, "deploy", 1, 4)],
         lambda: [(CONNECTION, NOW)],
     )
     metrics.show(sources)

@@ -104,13 +104,14 @@ def test_the_queue_and_the_gates_are_shown_as_they_are() -> None:
     metrics = Metrics()
     vitals = Vitals(waiting=3, planned=5, processing=2, oldest_wait=1.5, since_beat=0.0, healthy=True)
     metrics.show(
-        Sources(tuple, lambda: vitals, lambda: [(CONNECTION, "deploy", 4)], lambda: [(CONNECTION, NOW)])
+        Sources(tuple, lambda: vitals, lambda: [(CONNECTION, "deploy", 3, 4)], lambda: [(CONNECTION, NOW)])
     )
     assert value(metrics, "opensearch_ml_queue_depth") == 3
     assert value(metrics, "opensearch_ml_queue_planned") == 5
     assert value(metrics, "opensearch_ml_queue_oldest_seconds") == 1.5
     gate = {"namespace": "team", "connection": "os", "gate": "deploy"}
-    assert value(metrics, "opensearch_ml_gate_in_flight", **gate) == 4
+    assert value(metrics, "opensearch_ml_gate_in_flight", **gate) == 3
+    assert value(metrics, "opensearch_ml_gate_limit", **gate) == 4
     expiry = "opensearch_ml_connection_certificate_expiry_timestamp_seconds"
     assert value(metrics, expiry, namespace="team", name="os") == NOW
 

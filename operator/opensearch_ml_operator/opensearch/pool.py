@@ -94,10 +94,10 @@ class Pool:
             )
         return gate
 
-    def loads(self) -> Iterator[tuple[ObjectKey, str, int]]:
-        """Tell of each gate how many are inside: connection, gate, owners."""
+    def loads(self) -> Iterator[tuple[ObjectKey, str, int, int]]:
+        """Tell of each gate how many are inside and may be: connection, gate, owners, limit."""
         for (key, name), gate in self._gates.items():
-            yield key, name, gate.inside
+            yield key, name, gate.inside, gate.limit
 
     def certificates(self) -> Iterator[tuple[ObjectKey, float]]:
         """Tell until when the clusters' certificates are good: connection, seconds since 1970."""
