@@ -94,9 +94,12 @@ def is_adopted(snapshot: Snapshot) -> bool:
 
 
 def words(snapshot: Snapshot, *, name: str | None, description: str | None, mark: str) -> dict[str, str]:
-    """Return name and description to send: of an adopted object only what the spec has, and no mark."""
+    """Return name and description to send: of an adopted object only what the spec has, and no mark.
+
+    Neither one that stands in the spec because somebody has copied the description of another object.
+    """
     if is_adopted(snapshot):
-        given = {"name": name, "description": description}
+        given = {"name": name, "description": _MARKER.sub("", description or "")}
         return {field: text for field, text in given.items() if text}
     return {"name": name or snapshot.key.name, "description": describe(description, mark)}
 

@@ -186,6 +186,7 @@ def test_the_mark_of_an_earlier_owner_is_not_compared(
         ("Adopted", {}, {}),
         ("Adopted", {"name": "n"}, {"name": "n"}),
         ("Adopted", {"description": "d"}, {"description": "d"}),
+        ("Adopted", {"description": f"d k8sml{'a' * 32}mr1"}, {"description": "d"}),
     ],
 )
 def test_the_words_that_are_sent(
