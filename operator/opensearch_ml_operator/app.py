@@ -134,7 +134,7 @@ def build(
         quiet_period=settings.quiet_period_seconds,
         cluster_wide=not settings.namespaces,
     )
-    connections = ConnectionReconciler(ports)
+    connections = ConnectionReconciler(ports, orphan_deleted=metrics.orphan_deleted)
     reconcilers: dict[str, Reconciler] = {
         "OpenSearchConnection": connections,
         "ClusterOpenSearchConnection": connections,

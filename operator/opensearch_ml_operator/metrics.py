@@ -106,6 +106,12 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=self._registry,
         )
+        self._orphans_deleted = Counter(
+            "opensearch_ml_orphans_deleted",
+            "Objects without a resource that were deleted in OpenSearch.",
+            ("namespace", "connection", "type"),
+            registry=self._registry,
+        )
         self._kubernetes = Counter(
             "opensearch_ml_kubernetes_requests",
             "Requests to the API server, without kopf's own; `code` is 0 when there was no answer.",
@@ -166,6 +172,10 @@ class Metrics:
         """Count a request to OpenSearch."""
         self._requests.labels(key.namespace, key.name, operation.value, code).inc()
         self._request_seconds.labels(key.namespace, key.name, operation.value).observe(seconds)
+
+    def orphan_deleted(self, key: ObjectKey, type_: str) -> None:
+        """Count an orphan of a connection that is gone: a model, connector or group."""
+        self._orphans_deleted.labels(key.namespace, key.name, type_).inc()
 
     def kubernetes_request(self, method: str, target: Target, status: int, seconds: float) -> None:
         """Count a request to the API server."""

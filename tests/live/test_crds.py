@@ -229,6 +229,7 @@ CONNECTION = OpenSearchConnectionStatus(
     used_by=ConnectionUsers(connectors=1, models=2, groups=3),
     orphans=[Orphan(kind="model", id="o", name="lost", since=TIME)],
     orphan_count=1,
+    retained=["8f6b3a52-5d0e-4f0e-9d38-0d1c5a3f7b11", "adopted"],
 )
 STATUSES: dict[str, StatusBase] = {
     "OpenSearchConnection": CONNECTION,

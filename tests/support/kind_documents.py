@@ -41,6 +41,7 @@ def _managed(kind: str) -> Iterator[RuleCase]:
 
 def _connection(kind: str) -> Iterator[RuleCase]:
     yield durations(kind, "healthInterval", "between 5s and 1h", ("5s", "1h"), ("4s", "61m"))
+    yield durations(kind, "orphans.after", "between 1h and 720h", ("1h", "720h"), ("59m", "721h"))
     yield durations(kind, "timeout.connect", "between 100ms and 1m", ("0.1s", "60s"), ("99ms", "2m"))
     yield durations(kind, "timeout.read", "between 1s and 5m", ("1000ms", "5m"), ("0s", "301s"))
 
@@ -228,6 +229,7 @@ ACCEPTED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     *((kind, {}) for kind in MINIMAL),
     ("OpenSearchConnection", {"endpoints": ["http://10.0.0.1", "https://[fd00::1]:9200/search/"]}),
     ("OpenSearchConnection", {"auth": {}}),
+    ("OpenSearchConnection", {"orphans": {"policy": "Delete"}}),
     ("OpenSearchConnection", {"auth": {"basic": {"secretRef": {"name": "operator.user"}}}}),
     *(("OpenSearchConnection", {"auth": auth}) for auth in connection_documents.ACCEPTED),
     ("OpenSearchConnection", {"tls": {"caRef": {"kind": "ConfigMap", "name": "ca"}, "serverName": "os"}}),
@@ -290,6 +292,8 @@ REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("OpenSearchConnection", {"limits": {"maxInFlight": 65}}),
     ("OpenSearchConnection", {"limits": {"maxDeploys": 0}}),
     ("OpenSearchConnection", {"limits": {"maxRegisters": "4"}}),
+    ("OpenSearchConnection", {"orphans": {"policy": "Retain"}}),
+    ("OpenSearchConnection", {"orphans": "Delete"}),
     ("OpenSearchConnection", {"healthInterval": "30"}),
     ("OpenSearchConnection", {"healthInterval": 30}),
     ("OpenSearchConnection", {"healthInterval": "-30s"}),

@@ -81,10 +81,10 @@ class Kube:
         items: list[Document] = self.client.get(self.path(kind)).raise_for_status().json()["items"]
         return items
 
-    def patch(self, kind: str, name: str, change: Mapping[str, Any]) -> None:
-        """Merge a change into an object."""
-        body = json.dumps(change)
-        self.client.patch(self.path(kind, name), content=body, headers=MERGE_PATCH).raise_for_status()
+    def patch(self, kind: str, name: str, change: Mapping[str, Any], *, subresource: str = "") -> None:
+        """Merge a change into an object, or into its `/status`."""
+        path = self.path(kind, name) + subresource
+        self.client.patch(path, content=json.dumps(change), headers=MERGE_PATCH).raise_for_status()
 
     def delete(self, kind: str, name: str) -> None:
         """Ask for the deletion of an object, and wait for nothing."""

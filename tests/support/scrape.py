@@ -86,6 +86,7 @@ def everything() -> tuple[Metric, ...]:
     metrics.event(model, "DriftCorrected")
     metrics.event(model, "CredentialsRotated")
     metrics.opensearch_request(CONNECTION, Operation.PREDICT, "200", 0.1)
+    metrics.orphan_deleted(CONNECTION, "model")
     metrics.kubernetes_request("GET", Target(ours("remotemodels"), "team", "a"), 200, 0.1)
     metrics.leading("lease", leads=True)
     return tuple(text_string_to_metric_families(metrics.scrape()().decode()))

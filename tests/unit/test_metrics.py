@@ -88,6 +88,13 @@ def test_orphans_are_counted_by_connection() -> None:
     assert value(metrics, "opensearch_ml_orphans", namespace="team", connection="b") == 0
 
 
+def test_orphans_that_were_deleted_are_counted_by_connection_and_type() -> None:
+    metrics = Metrics()
+    metrics.orphan_deleted(CONNECTION, "model")
+    owner = {"namespace": "team", "connection": "os"}
+    assert value(metrics, "opensearch_ml_orphans_deleted_total", type="model", **owner) == 1
+
+
 @pytest.mark.parametrize("type_", ["Synced", "Deletable"])
 def test_creates_without_a_clear_answer_are_counted(type_: str) -> None:
     metrics = show(

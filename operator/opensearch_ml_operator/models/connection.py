@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from .common import Model, SecretKeyRef, SecretRef, StatusBase
-from .fields import DataKey, Duration, ListMap, ObjectName, RemoteID, ShortText, Timestamp
+from .fields import DataKey, Duration, ListMap, ListSet, ObjectName, RemoteID, ShortText, Timestamp
 from .rules import Rule, at_most_one, exactly_one, lasts
 
 Endpoint = Annotated[
@@ -134,6 +134,18 @@ def _shows_certificates_over_https_alone(body: Mapping[str, Any]) -> bool:
     return not with_certificate or all(endpoint.startswith("https:") for endpoint in body["endpoints"])
 
 
+class OrphanHandling(Model):
+    """What happens with objects in OpenSearch that were made through the connection and have no resource."""
+
+    policy: Literal["Report", "Delete"] = "Report"
+    """`Report` only shows them in the status. `Delete` also deletes them after a while, unless anybody can be
+    seen to need them."""
+    after: Duration = "24h"
+    """How long they have been in the status before they are deleted; between 1h and 720h."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (lasts("after", "1h", "720h"),)
+
+
 class OpenSearchConnectionSpec(Model):
     """How to reach an OpenSearch cluster."""
 
@@ -149,6 +161,8 @@ class OpenSearchConnectionSpec(Model):
     """How much the operator asks of the cluster."""
     health_interval: Duration = "30s"
     """How often the cluster's health is checked; between 5s and 1h."""
+    orphans: OrphanHandling = OrphanHandling()
+    """What happens with objects in OpenSearch whose resources are gone."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         lasts("healthInterval", "5s", "1h"),
@@ -207,7 +221,10 @@ class OpenSearchConnectionStatus(StatusBase):
     """Objects that refer to the connection."""
     orphans: Annotated[list[Orphan], Field(max_length=50), ListMap("id")] = Field(default_factory=list)
     """The first 50 objects in OpenSearch that were made through the connection and have no resource: by a
-    deletion policy Retain, a finalizer that was taken off, a restored backup. Looked for once an hour. The
-    annotation `opensearchml.io/delete-orphans` with ids from here deletes them."""
+    finalizer that was taken off, or a restored backup. Looked for once an hour. The annotation
+    `opensearchml.io/delete-orphans` with ids from here deletes them."""
     orphan_count: Annotated[int, Field(ge=0)] | None = None
     """Number of all of them."""
+    retained: Annotated[list[RemoteID], Field(max_length=1000), ListSet()] = Field(default_factory=list)
+    """What a deletion policy Retain has left in OpenSearch, which is no orphan: the uids of the resources,
+    and the ids of adopted objects."""

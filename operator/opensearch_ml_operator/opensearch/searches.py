@@ -45,10 +45,16 @@ async def by_markers(transport: Transport, kind: str, stem: str) -> tuple[Hit, .
 
 
 async def by_imprint(transport: Transport, kind: str, word: str) -> tuple[Hit, ...]:
-    """Find what carries a connection's mark, as few fields of it as will do; at most 10,000 of a kind."""
+    """Find all that carries a connection's mark, as few fields of it as will do.
+
+    Raises MLError AMBIGUOUS from 10,000 of a kind on: there may be more than a search returns.
+    """
     fields = ["name", "description", "created_time"]
     query = {"match_phrase": {"description": word}}
-    return await search(transport, kind, query, size=_WINDOW, fields=fields)
+    hits = await search(transport, kind, query, size=_WINDOW, fields=fields)
+    if len(hits) == _WINDOW:
+        raise MLError(MLCode.AMBIGUOUS, f"{_WINDOW} {kind}s or more were made through the connection")
+    return hits
 
 
 async def models_of(transport: Transport, kind: str, object_id: str) -> tuple[Hit, ...]:

@@ -6,20 +6,20 @@ that needs it for its own deletion has gone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..constants import ACCEPT_CLUSTER_ANNOTATION, ConditionType, Reason
-from ..errors import MLCode, MLError
+from ..errors import MLCode, MLError, OperatorError
 from ..models.cluster_connection import ClusterOpenSearchConnectionSpec, NamespacedRef
 from ..models.common import Model, seconds
 from ..models.connection import ConnectionUsers, OpenSearchConnectionSpec, OpenSearchConnectionStatus
 from ..models.snapshot import ObjectKey, Snapshot
 from . import connection_identity, create, managed, references
 from .conditions import Fact, false, true
-from .orphans import NONE, Orphans, Seen
+from .orphans import Orphans
 from .outcome import Outcome
 from .ports import ConnectionSettings, MLCommons, ServerInfo
 from .records import parse_spec
@@ -58,9 +58,11 @@ class _Checked:
 class ConnectionReconciler:
     """Health checks, at `healthInterval` and whenever a call did not get through."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(
+        self, ports: Ports, *, orphan_deleted: Callable[[ObjectKey, str], None] = lambda *_: None
+    ) -> None:
         self._ports = ports
-        self._orphans = Orphans(ports)
+        self._orphans = Orphans(ports, deleted=orphan_deleted)
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Check the connection and show what was found."""
@@ -106,25 +108,29 @@ class ConnectionReconciler:
         if checked.info is None:
             await session.record(*facts, used_by=used_by)
         else:
-            orphans = Seen(session.status.orphans, session.status.orphan_count)
+            orphans: Mapping[str, Any] = {}
             client = self._ports.pool.client(key)
             if _accepted(session.snapshot, checked.info):
                 words = f"Cluster {checked.info.cluster_uuid} is accepted in place of the one before."
                 session.event("ClusterAccepted", words)
-                orphans = NONE  # they are the former cluster's
+                orphans = {"orphans": [], "orphan_count": None}  # they are the former cluster's
             elif client is not None and not deleting:
                 orphans = await self._orphans.look(session, client)
-            await session.record(
-                *facts,
-                **orphans._asdict(),
-                endpoint=spec.endpoints[0],
-                version=checked.info.version,
-                distribution=checked.info.distribution,
-                cluster_name=checked.info.cluster_name,
-                cluster_uuid=checked.info.cluster_uuid,
-                capabilities=list(checked.info.capabilities),
-                used_by=used_by,
-            )
+            try:
+                await session.record(
+                    *facts,
+                    **orphans,
+                    endpoint=spec.endpoints[0],
+                    version=checked.info.version,
+                    distribution=checked.info.distribution,
+                    cluster_name=checked.info.cluster_name,
+                    cluster_uuid=checked.info.cluster_uuid,
+                    capabilities=list(checked.info.capabilities),
+                    used_by=used_by,
+                )
+            except OperatorError:
+                self._orphans.forget(session.snapshot.uid)  # what was seen is not on record: look again
+                raise
         if before != self._offers(key):
             self._wake(key)
         interval = seconds(spec.health_interval)

@@ -99,7 +99,7 @@ class ConnectorReconciler:
         status = session.status
         left = status.id or status.pending or status.previous or status.candidate or status.trial
         if adoption.releases(self._ports, snapshot) or not (left or managed.lost(session)):
-            return managed.retained(session)
+            return await managed.retained(session, references.connection_key(snapshot))
         connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)

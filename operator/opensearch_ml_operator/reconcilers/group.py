@@ -114,7 +114,7 @@ class GroupReconciler:
         session = Session(self._ports, snapshot, MLModelGroupStatus)
         nothing = session.status.id is None and session.status.pending is None
         if adoption.releases(self._ports, snapshot) or (nothing and not managed.lost(session)):
-            return managed.retained(session)
+            return await managed.retained(session, references.connection_key(snapshot))
         connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)

@@ -8,7 +8,7 @@ from ..constants import ConditionType, Reason
 from ..errors import MLError
 from ..models.common import ManagedStatus, StatusBase, seconds
 from ..models.snapshot import ObjectKey, Snapshot
-from . import create, references, refusal
+from . import create, references, refusal, retention
 from .conditions import Fact, false, find
 from .create import Role
 from .creation import NEW, Created, Creation
@@ -110,8 +110,13 @@ def lost(session: Session[ManagedStatus]) -> bool:
     return session.age > NEW and not any(find(session.status.conditions, each) for each in told)
 
 
-def retained(session: Session[ManagedStatus]) -> Outcome:
-    """Let the resource go and leave the remote object where it is."""
+async def retained(session: Session[ManagedStatus], connection: ObjectKey) -> Outcome:
+    """Let the resource go and leave the remote object where it is; its connection keeps that in mind.
+
+    Raises the errors of StatusStore.
+    """
+    if session.snapshot.retain:
+        await retention.note(session.ports, connection, session.snapshot)
     if session.status.id:
         session.event("Retained", f"{session.status.id} stays in OpenSearch, as the resource says.")
     return Outcome(finalized=True)

@@ -37,7 +37,7 @@ class ModelRemoval:
         status = session.status
         nothing = status.id is None and status.pending is None and status.owned_group_id is None
         if adoption.releases(self._ports, snapshot) or (nothing and not managed.lost(session)):
-            return managed.retained(session)
+            return await managed.retained(session, connection_key(self._ports, snapshot))
         connected = managed.connection_for_deletion(self._ports, connection_key(self._ports, snapshot))
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)

@@ -1,7 +1,8 @@
 """Proves that an object in OpenSearch is ours and has no resource: a wrong answer costs somebody's object.
 
 An orphan carries the mark of this very connection; its marker names a resource that a list made after the
-search does not hold; no resource mentions its id; it is an hour old; a GET finds it.
+search does not hold; no resource mentions its id; no resource has left it on purpose; it is an hour old; a
+GET finds it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from . import references
+from ..errors import ObjectGoneError
+from ..models.snapshot import Snapshot
+from . import references, retention
 from .ports import Hit, MLCommons
 from .session import Ports
 
@@ -42,26 +45,58 @@ class Found:
         return f"{self.kind} {self.name} ({self.hit.id})"
 
 
-async def find(ports: Ports, client: MLCommons, namespace: str) -> list[Found]:
-    """Return the orphans of a connection, models first, groups last.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What one search has proven."""
 
-    `namespace` is the connection's. Raises OperatorError when anything could not be read: then nothing is
-    proven.
+    orphans: list[Found]
+    """Models first, groups last."""
+    connection: Snapshot
+    """The connection as it was when the orphans had no resource."""
+    marks: frozenset[str]
+    """The ids of all that carries the connection's mark, and the uids in its markers."""
+
+
+async def search(ports: Ports, client: MLCommons, connection: Snapshot) -> Search:
+    """Look for the orphans of a connection.
+
+    Raises OperatorError when anything could not be read: then nothing is proven.
     """
     marked = [(kind, hit) for kind in _KINDS for hit in await client.search_imprint(kind)]
+    marks = frozenset(mark for _, hit in marked for mark in (hit.id, *_uids(hit)))
     old = [(kind, hit) for kind, hit in marked if _is_old(ports, hit)]
     if old:
         # Read after the search: whoever is not in these lists was not there when the object was seen.
-        old = await _ownerless(ports, old, namespace)
+        old = await _ownerless(ports, old, connection.key.namespace)
     if old and ports.cluster_wide:
         old = await _ownerless(ports, old, "")  # another namespace may have taken it over by its id
+    if old:
+        connection, old = await _not_retained(ports, old, connection)
     gets = {"model": client.get_model, "connector": client.get_connector, "group": client.get_group}
     found = []
     for kind, hit in old:
         now = await gets[kind](hit.id)
         if now is not None and _uids(now) == _uids(hit):
             found.append(Found(kind, now))
-    return found
+    return Search(found, connection, marks)
+
+
+async def _not_retained(
+    ports: Ports, marked: list[tuple[Kind, Hit]], connection: Snapshot
+) -> tuple[Snapshot, list[tuple[Kind, Hit]]]:
+    """Return those that nobody has left on purpose, and the connection that says so.
+
+    Read after the lists: a resource that was to leave it had that written down before it went.
+    """
+    now = await ports.store.read(connection.key)
+    if now is None or now.uid != connection.uid:
+        raise ObjectGoneError(f"{connection.key} is not there any more")
+    kept = retention.retained(now)
+    return now, [
+        (kind, hit)
+        for kind, hit in marked
+        if not any(retention.stays(entry, {hit.id, *_uids(hit)}) for entry in kept)
+    ]
 
 
 async def _ownerless(ports: Ports, marked: list[tuple[Kind, Hit]], namespace: str) -> list[tuple[Kind, Hit]]:

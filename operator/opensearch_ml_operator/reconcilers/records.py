@@ -27,6 +27,7 @@ _PRECIOUS = frozenset(
         "modelGroupID",
         "connection",
         "trustedEndpoints",
+        "retained",
     }
 )
 _FAR = 3000

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from opensearch_ml_operator.errors import MLError
 from opensearch_ml_operator.models.snapshot import ObjectKey
+from opensearch_ml_operator.opensearch import searches
 from opensearch_ml_operator.opensearch.imprint import without
 from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.create import Role, imprint, marker
@@ -106,3 +108,15 @@ def test_only_whole_marks_are_taken_out() -> None:
         assert without({"description": text}) == {"description": text}
     assert without({"description": f"a {MINE} b {THEIRS}"}) == {"description": "a b"}
     assert without({"name": MINE}) == {"name": MINE}
+
+
+async def test_more_than_a_search_returns_proves_nothing(
+    pool: Pool, server: FakeMLCommons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connect(pool, server, "mine", MINE)
+    for name in ("one", "two"):
+        await client.create_group({"name": name, "description": TOKEN})
+    assert len(await client.search_imprint("group")) == 2
+    monkeypatch.setattr(searches, "_WINDOW", 2)
+    with pytest.raises(MLError):
+        await client.search_imprint("group")

@@ -2,67 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from opensearch_ml_operator.errors import KubernetesUnavailableError, MLCode
-from opensearch_ml_operator.models.connection import OpenSearchConnectionStatus
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 from opensearch_ml_operator.reconcilers.create import Role, marker
 from opensearch_ml_operator.reconcilers.orphan_search import GRACE
-from opensearch_ml_operator.reconcilers.orphans import FIRST, INTERVAL, Orphans
+from opensearch_ml_operator.reconcilers.orphans import INTERVAL
 from opensearch_ml_operator.reconcilers.ports import Mentions
-from opensearch_ml_operator.reconcilers.session import Session
-from support.memory_opensearch import MemoryOpenSearch
-from support.memory_ports import NAMESPACE, Stage
-
-LIVING = "11111111-1111-4111-8111-111111111111"
-LOST = "22222222-2222-4222-8222-222222222222"
-KEY = ObjectKey("OpenSearchConnection", NAMESPACE, "main")
-ANNOTATION = "opensearchml.io/delete-orphans"
-
-
-@dataclass
-class World:
-    """One process, one connection, one living connector."""
-
-    stage: Stage = field(default_factory=Stage)
-
-    def __post_init__(self) -> None:
-        self.cluster: MemoryOpenSearch = self.stage.cluster()
-        self.stage.add("MLConnector", "living", uid=LIVING)
-        self.orphans = Orphans(self.stage.ports())
-
-    def put(self, kind: str, uid: str, role: Role, **fields: Any) -> str:
-        """Make an object as the operator did."""
-        body = {"name": "lost", "description": f"words {marker(uid, role, 1)}", **fields}
-        id_ = self.cluster.put(kind, body)
-        self.cluster.show(kind, id_, created_time=int(self.stage.clock.now().timestamp() * 1000))
-        return id_
-
-    def age(self, seconds: float = GRACE) -> None:
-        """Let time pass."""
-        self.stage.clock.seconds += seconds
-
-    def ask(self, value: str) -> None:
-        """Annotate the connection."""
-        self.stage.store.change(KEY, annotations={ANNOTATION: value})
-
-    async def look(self) -> list[str]:
-        """Look, and return the ids."""
-        snapshot: Snapshot = self.stage.store.objects[KEY]
-        session = Session(self.stage.ports(), snapshot, OpenSearchConnectionStatus)
-        seen = await self.orphans.look(session, self.cluster)
-        assert len(seen.orphans) == min(seen.orphan_count or 0, 50)
-        return [orphan.id for orphan in seen.orphans]
-
-    async def searched(self) -> list[str]:
-        """Wait for the search that is due next, and return what it finds."""
-        await self.look()
-        self.age(max(FIRST, INTERVAL))
-        return await self.look()
+from unit.reconcilers.orphan_world import LIVING, LOST, World
 
 
 @pytest.fixture
