@@ -23,6 +23,11 @@ COMMANDS = {
     "render": "show the requests that applying manifests would make",
     "predict": "call a model once",
     "reconcile": "have the operator look at objects now",
+    "suspend": "stop the operator from changing what objects stand for",
+    "resume": "let it go on",
+    "diff": "show what differs between specs and OpenSearch",
+    "import": "make manifests of a connector blueprint",
+    "export": "make manifests that adopt what is in an OpenSearch",
 }
 EPILOG = """\
 exit codes: 0 all is well; 1 something is wrong, different or not ready; 2 usage; 3 a server does not

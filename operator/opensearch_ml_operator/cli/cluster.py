@@ -21,6 +21,8 @@ from .shell import Shell
 
 PLURALS = {info.kind: info.plural for info in KINDS}
 
+_INNER_IDS = ("id", "modelGroupID", "modelID")
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -63,17 +65,21 @@ class Cluster:
     async def _shared(self, users: Iterable[Iterable[Snapshot]], shell: Shell) -> tuple[Snapshot, ...]:
         """Read the connections of the whole cluster that these objects use."""
         keys = {connection_used(user) for objects in users for user in objects}
-        store, found = KubeStatusStore(self.kube, PLURALS), []
+        found = []
         for key in sorted(key for key in keys if key.kind == CLUSTER_CONNECTION):
             try:
-                found.append(await store.read(key))
+                found.append(await self.find(key))
             except KubernetesForbiddenError as error:
                 shell.tell(f"warning: {error}")
         return tuple(each for each in found if each is not None)
 
+    async def find(self, key: ObjectKey) -> Snapshot | None:
+        """Read one object; None when it does not exist."""
+        return await KubeStatusStore(self.kube, PLURALS).read(key)
+
     async def get(self, key: ObjectKey) -> Snapshot:
         """Read one object; CommandError when it does not exist."""
-        found = await KubeStatusStore(self.kube, PLURALS).read(key)
+        found = await self.find(key)
         if found is None:
             raise CommandError(f"{key} does not exist", Exit.PROBLEMS)
         return found
@@ -135,6 +141,16 @@ def connection_used(snapshot: Snapshot) -> ObjectKey:
     if isinstance(registered, str) and registered:
         return connection_of(snapshot.status.get("connectionKind"), registered, snapshot.key.namespace)
     return connection_key(snapshot)
+
+
+def on_record(snapshot: Snapshot) -> set[str]:
+    """Return the ids of everything in OpenSearch that an object stands for."""
+    status = snapshot.status
+    earlier = status.get("previous")
+    parts = [*(earlier if isinstance(earlier, list) else ()), status.get("candidate"), status.get("trial")]
+    fields = (status.get("id"), status.get("ownedGroupID"))
+    inner = (part.get(field) for part in parts if isinstance(part, dict) for field in _INNER_IDS)
+    return {each for each in (*fields, *inner) if isinstance(each, str)}
 
 
 def condition(snapshot: Snapshot, type_: str = "Ready") -> Mapping[str, Any]:

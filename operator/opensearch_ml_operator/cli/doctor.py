@@ -25,7 +25,7 @@ from .checks.check import Administrator, Check, Verdict, failed, ok, skipped, wa
 from .checks.settings import Needs, judge
 from .cluster import Cluster, connection_used, open_cluster, verdict
 from .exits import Exit, usage
-from .remote import dial, settings_of
+from .remote import dial, forwarded, settings_of
 from .shell import Shell
 from .words import wrapped
 
@@ -164,7 +164,7 @@ async def _connection(
     if connection.key.kind == CLUSTER_CONNECTION:
         first.append(await kubernetes.namespaces(cluster.kube, connection, users))
     try:
-        settings = await settings_of(cluster, connection, endpoint=options.endpoint)
+        settings = await settings_of(cluster, forwarded(connection, options.endpoint))
     except KubernetesForbiddenError as error:
         words = (
             f"{error}. Without its identity OpenSearch cannot be asked; "
@@ -206,6 +206,9 @@ def _logs_in(settings: ConnectionSettings) -> bool:
 def _operators_view(connection: Snapshot) -> Check:
     well, reason, message = verdict(connection)
     name = "the operator"
+    orphans = connection.status.get("orphanCount")
+    if well and orphans:
+        return warning(name, f"finds it Ready, and {orphans} objects without a resource: see status.orphans")
     if well:
         return ok(name, f"finds it Ready: {message}" if message else "finds it Ready")
     words = f"{reason}: {message}"

@@ -1,7 +1,9 @@
-"""Reads manifests from files, and remembers on which line each field stands."""
+"""Reads manifests from files, and remembers on which line each field stands; and requests as JSON."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +100,18 @@ def load(paths: Sequence[str], stdin: TextIO) -> list[Manifest]:
         for file in files:
             found += _parse(str(file), file.read_text("utf-8"))
     return found
+
+
+def read_request(file: str) -> Mapping[str, Any]:
+    """Read the JSON of a request from a file, or from stdin for `-`. Raises CommandError."""
+    text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise usage(f"{file}: {error}") from None
+    if not isinstance(body, dict):
+        raise usage(f"{file}: a request is a JSON object")
+    return body
 
 
 def _parse(file: str, text: str) -> Iterator[Manifest]:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from ..errors import KubernetesForbiddenError
+from ..errors import KubernetesForbiddenError, MLCode, MLError
 from ..models.snapshot import ObjectKey, Snapshot
 from ..opensearch import paths
 from ..reconcilers.conditions import Fact
@@ -22,7 +20,8 @@ from ..reconcilers.references import CONNECTOR, MODEL
 from . import options as shared
 from .cluster import Cluster, connection_used, open_cluster
 from .exits import CommandError, Exit, usage
-from .remote import dial, settings_of
+from .manifests import read_request
+from .remote import dial, forwarded, settings_of
 from .shell import Shell
 
 SHOWN_NUMBERS = 3
@@ -55,7 +54,7 @@ async def run(options: argparse.Namespace, shell: Shell) -> Exit:
         request = _request(options, model)
         connection = await _connection(cluster, model)
         try:
-            settings = await settings_of(cluster, connection, endpoint=options.endpoint)
+            settings = await settings_of(cluster, forwarded(connection, options.endpoint))
         except KubernetesForbiddenError as error:
             shell.tell(f"{error}. Call it with an identity of your own:")
             shell.say(_curl(connection, model_id, request))
@@ -65,7 +64,15 @@ async def run(options: argparse.Namespace, shell: Shell) -> Exit:
     if options.print:
         shell.say(_curl(connection, model_id, request))
         return Exit.OK
-    return await _predict(settings, model_id, request, options, shell)
+    try:
+        return await _predict(settings, model_id, request, options, shell)
+    except MLError as error:
+        if error.code is not MLCode.FORBIDDEN:
+            raise
+        shell.progress("")
+        shell.tell(f"{error}. Call it with an identity of your own:")
+        shell.say(_curl(connection, model_id, request))
+        return Exit.FORBIDDEN
 
 
 async def _predict(
@@ -98,7 +105,7 @@ def _request(options: argparse.Namespace, model: Snapshot) -> Mapping[str, Any]:
             raise usage(f"{bad!r} is not NAME=VALUE")
         return {"parameters": {name: value for name, _, value in pairs}}
     if options.filename:
-        return _read(options.filename)
+        return read_request(options.filename)
     probe = model.spec.get("probe")
     if isinstance(probe, Mapping):
         if isinstance(probe.get("parameters"), Mapping):
@@ -106,17 +113,6 @@ def _request(options: argparse.Namespace, model: Snapshot) -> Mapping[str, Any]:
         if isinstance(probe.get("body"), Mapping):
             return dict(probe["body"])
     raise usage("say what to send: --text, -p or -f; the model has no probe whose request could be used")
-
-
-def _read(file: str) -> Mapping[str, Any]:
-    text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-    try:
-        body = json.loads(text)
-    except ValueError as error:
-        raise usage(f"{file}: {error}") from None
-    if not isinstance(body, dict):
-        raise usage(f"{file}: a request is a JSON object")
-    return body
 
 
 async def _connection(cluster: Cluster, model: Snapshot) -> Snapshot:

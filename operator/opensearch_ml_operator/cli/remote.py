@@ -61,13 +61,22 @@ class Remote:
     client: MLCommonsClient
 
 
-async def settings_of(
-    cluster: Cluster, connection: Snapshot, *, endpoint: str | None = None
-) -> ConnectionSettings | Fact:
+def forwarded(connection: Snapshot, endpoint: str | None) -> Snapshot:
+    """Return a connection that is reached elsewhere, such as at a forwarded port, if an endpoint is given.
+
+    The certificate is still checked for the host of the first endpoint of its own.
+    """
+    own = connection.spec.get("endpoints")
+    if endpoint is None or not own:
+        return connection
+    tls = {"serverName": urlsplit(str(own[0])).hostname, **(connection.spec.get("tls") or {})}
+    return replace(connection, spec={**connection.spec, "endpoints": [endpoint], "tls": tls})
+
+
+async def settings_of(cluster: Cluster, connection: Snapshot) -> ConnectionSettings | Fact:
     """Read what a connection refers to; a Fact says what is wrong with it.
 
-    `endpoint` stands in for its own, such as a forwarded port; the certificate is still checked for the
-    host of the first one. Raises the errors of `SecretSource`.
+    Raises the errors of `SecretSource`.
     """
     spec = parse_spec(SPECS[connection.key.kind], connection.spec)
     if isinstance(spec, Fact):
@@ -75,11 +84,7 @@ async def settings_of(
     if spec.auth is not None and spec.auth.bearer is not None and spec.auth.bearer.service_account_token:
         raise KubernetesForbiddenError(_ONLY_THE_OPERATOR)
     sources = Sources(KubeSecretSource(cluster.kube))
-    settings = await connection_identity.resolve(sources, spec, partial(namespace_of, connection.key))
-    if isinstance(settings, Fact) or endpoint is None:
-        return settings
-    name = settings.server_name or urlsplit(settings.endpoints[0]).hostname
-    return replace(settings, endpoints=(endpoint,), server_name=name)
+    return await connection_identity.resolve(sources, spec, partial(namespace_of, connection.key))
 
 
 @asynccontextmanager

@@ -58,7 +58,9 @@ class Pool:
         wake: Callable[[ObjectKey], None],
         clock: Callable[[], float],
         exists: Callable[[ObjectKey], bool] = lambda _: True,
+        transport: type[Transport] = Transport,
     ) -> None:
+        self._transport = transport
         self._observer = observer
         self._tokens = tokens
         self._on_failure = on_failure
@@ -142,7 +144,7 @@ class Pool:
             await self.drop(key)
 
     def _build(self, key: ObjectKey, settings: ConnectionSettings) -> _Client:
-        transport = Transport(
+        transport = self._transport(
             settings,
             login=login_of(settings, self._tokens),
             observer=partial(self._observe, key),

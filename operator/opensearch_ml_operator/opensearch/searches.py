@@ -18,6 +18,7 @@ _NAME_HITS: Final = 1000
 """A local model has a document for each 10 MB of it."""
 _WINDOW: Final = 10_000
 """The most that one search returns (`index.max_result_window`)."""
+_PAGE: Final = 500
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -79,6 +80,23 @@ async def by_ids(transport: Transport, kind: str, ids: Sequence[str]) -> Mapping
     return {hit.id: Hit(hit.id, without(hit.source)) for hit in hits}
 
 
+async def everything(transport: Transport, kind: str) -> tuple[Hit, ...]:
+    """Read all objects of a kind that the user may see, a page at a time; at most 10,000.
+
+    Pages follow the time of creation: what is made meanwhile is seen at the end, or not at all.
+    """
+    found: dict[str, Hit] = {}
+    query = {"bool": {"must_not": [{"exists": {"field": "chunk_number"}}]}}
+    order = [{"created_time": {"order": "asc", "unmapped_type": "date"}}]
+    for start in range(0, _WINDOW, _PAGE):
+        page = {"from": start, "sort": order}
+        hits = await search(transport, kind, query, size=_PAGE, page=page)
+        found |= {hit.id: Hit(hit.id, without(hit.source)) for hit in hits}
+        if len(hits) < _PAGE:
+            break
+    return tuple(found.values())
+
+
 async def search(
     transport: Transport,
     kind: str,
@@ -86,13 +104,16 @@ async def search(
     *,
     size: int,
     fields: Sequence[str] | None = None,
+    page: Mapping[str, Any] | None = None,
 ) -> tuple[Hit, ...]:
     """Run one search; raises MLError AMBIGUOUS unless every shard has answered in time.
+
+    `page` says in which order, and from where on.
 
     Without an index the server answers an empty result over 0 shards, or (rarely) 404.
     """
     collection = COLLECTIONS[kind]
-    body = {"size": size, "query": query, "_source": fields or _ALL_FIELDS}
+    body = {"size": size, "query": query, "_source": fields or _ALL_FIELDS, **(page or {})}
     try:
         answer = await transport.call(collection.search, "POST", f"{collection.path}/_search", body)
     except MLError as error:

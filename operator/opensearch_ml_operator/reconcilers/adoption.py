@@ -109,7 +109,12 @@ def seen(snapshot: Snapshot, source: Mapping[str, Any]) -> Mapping[str, Any]:
     description = source.get("description")
     if not is_adopted(snapshot) or not isinstance(description, str):
         return source
-    return {**source, "description": _MARKER.sub("", description)}
+    return {**source, "description": unmarked(description)}
+
+
+def unmarked(description: str) -> str:
+    """Return a description without the mark of its owner."""
+    return _MARKER.sub("", description)
 
 
 async def _settled(

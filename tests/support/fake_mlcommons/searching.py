@@ -17,13 +17,14 @@ def search(documents: Documents, body: Doc | None, view: Callable[[Doc], Doc], *
     """Answer one `_search`; `view` leaves out what is never shown, `failed` is the error's type."""
     if body is None:
         raise refused(400, "request body or source parameter is required", "parse_exception")
-    size = body.get("size", 10)
-    if size > _WINDOW and documents.exists:
+    start, size = body.get("from", 0), body.get("size", 10)
+    if start + size > _WINDOW and documents.exists:
         raise refused(
             500,
             "Result window is too large, from + size must be less than or equal to: "
-            f"[{_WINDOW}] but was [{size}]. See the scroll api for a more efficient way to request large "
-            "data sets. This limit can be set by changing the [index.max_result_window] index level setting.",
+            f"[{_WINDOW}] but was [{start + size}]. See the scroll api for a more efficient way to request "
+            "large data sets. This limit can be set by changing the [index.max_result_window] index level "
+            "setting.",
             failed,
         )
     _matches(body.get("query"), "", {})  # a bad query is refused also where there is nothing to find
@@ -46,7 +47,7 @@ def search(documents: Documents, body: Doc | None, view: Callable[[Doc], Doc], *
                     "_score": 1.0,
                     "_source": _fields(view(doc), body.get("_source")),
                 }
-                for id_, doc in found[:size]
+                for id_, doc in found[start : start + size]
             ],
         },
     }
