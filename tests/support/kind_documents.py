@@ -326,7 +326,7 @@ REFUSED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("MLConnector", {"clientConfig": {"maxConnection": 0}}),
     ("MLConnector", {"clientConfig": {"maxRetryTimes": 1.5}}),
     ("MLConnector", {"clientConfig": {"retryBackoffPolicy": "linear"}}),
-    ("MLConnector", {"update": {"strategy": "Redeploy"}}),
+    ("MLConnector", {"update": {"strategy": "Recreate"}}),
     ("RemoteModel", {"connectorRef": {}}),
     ("RemoteModel", {"connectorRef": ABSENT, "connectorID": "a b", "connectionRef": {"name": "main"}}),
     ("RemoteModel", {"deploy": "true"}),

@@ -94,9 +94,10 @@ class ClientConfig(Model):
 class Update(Model):
     """How a change reaches the models that use the connector."""
 
-    strategy: Literal["Swap", "InPlaceOnly"] = "Swap"
-    """Swap: make a new connector, switch the models over without a pause, delete the old one. InPlaceOnly:
-    change this connector or none: OpenSearch refuses that while a model that uses it is deployed."""
+    strategy: Literal["Swap", "Redeploy", "InPlaceOnly"] = "Swap"
+    """Swap: make a new connector, switch the models over without a pause, delete the old one. Redeploy:
+    undeploy the models, change this connector, deploy them. InPlaceOnly: change this connector or none:
+    OpenSearch refuses that while a model that uses it is deployed."""
     keep_old_for: Duration = "10m"
     """How long the old connector is kept after the switch; at most 24h, 0s to delete it at once."""
 
@@ -194,6 +195,8 @@ class MLConnectorStatus(ManagedStatus):
     """Number of connectors made for this object so far."""
     live_revision: Annotated[int, Field(ge=1)] | None = None
     """Which of them `id` is."""
+    models_held_since: Timestamp | None = None
+    """Since when the models are kept undeployed, so that the connector can be changed."""
     candidate: Candidate | None = None
     """A connector that is tried before the models are moved to it."""
     trial: Trial | None = None

@@ -21,6 +21,7 @@ from . import (
     connector_change,
     connector_holding,
     connector_recovery,
+    connector_redeploy,
     dependants,
     holding,
     managed,
@@ -160,6 +161,7 @@ class ConnectorReconciler:
             revision=max(revision, status.revision),
             live_revision=revision,
             candidate=None,
+            models_held_since=None,
             previous=previous,
             used_by_models=len(users(session)),
             **applied._asdict(),
@@ -211,7 +213,11 @@ class ConnectorReconciler:
             return await self._correct(session, wanted, observed.source, drift)
         kept = await self._revisions.drop_previous(session, wanted)
         await session.record(
-            *ready(), previous=kept, used_by_models=len(users(session)), **wanted.applied._asdict()
+            *ready(),
+            previous=kept,
+            used_by_models=len(users(session)),
+            models_held_since=None,
+            **wanted.applied._asdict(),
         )
         return rest(session, wanted)
 
@@ -232,10 +238,14 @@ class ConnectorReconciler:
             except MLError as error:
                 if error.code is not MLCode.IN_USE:
                     raise
+                if strategy == "Redeploy":
+                    return await connector_redeploy.wait(session, wanted, error)
                 step = NewRevision() if strategy == "Swap" else connector_change.refused(error.message)
         if isinstance(step, Refuse):
             fact = false(ConditionType.SYNCED, Reason.REJECTED, step.words, stalled=True)
-            await session.record(*resolved(), fact, used_by_models=len(users(session)))
+            await session.record(
+                *resolved(), fact, used_by_models=len(users(session)), models_held_since=None
+            )
             return Outcome(requeue_after=STALLED_INTERVAL)
         return await self._create(session, wanted)
 
@@ -248,7 +258,12 @@ class ConnectorReconciler:
         if any(is_deploying(user) for user in users(session)):
             return Outcome(requeue_after=1)  # it may have read the connector just before: look again
         _announce(session, wanted, "Changed the connector in place.", "Updated")
-        await session.record(*ready(), used_by_models=len(users(session)), **wanted.applied._asdict())
+        await session.record(
+            *ready(),
+            used_by_models=len(users(session)),
+            models_held_since=None,
+            **wanted.applied._asdict(),
+        )
         return rest(session, wanted)
 
     async def _correct(

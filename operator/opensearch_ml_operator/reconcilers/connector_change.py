@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-Strategy: TypeAlias = Literal["Swap", "InPlaceOnly"]
+Strategy: TypeAlias = Literal["Swap", "Redeploy", "InPlaceOnly"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from .model_probe import Probes
 from .model_references import Resolved, connection_key, known_group, resolve
 from .model_registration import PARKED, Registration
 from .model_removal import ModelRemoval
-from .model_target import Target, synced, wanted
+from .model_target import Target, deployment, synced
 from .model_watch import Watches
 from .outcome import Outcome
 from .ports import Hit
@@ -113,7 +113,11 @@ class ModelReconciler:
         if isinstance(group_id, Outcome):
             return group_id
         body = model_body.desired(
-            session.snapshot, spec, connector_id=resolved.connector_id, group_id=group_id
+            session.snapshot,
+            spec,
+            connector_id=resolved.connector_id,
+            group_id=group_id,
+            held=resolved.held,
         )
         target = Target(spec, resolved, body, internal)
         pending = session.status.pending
@@ -121,7 +125,7 @@ class ModelReconciler:
             waiting = await self._registration.register(session, target)
             if waiting is not None:
                 return waiting
-        if session.status.state is None and self._is_deploy_due(session):
+        if session.status.state is None and self._is_deploy_due(session) and not resolved.held:
             # Just registered: there is nothing to see yet.
             return await self._deployment.deploy(session, target)
         return await self._keep(session, target)
@@ -152,7 +156,7 @@ class ModelReconciler:
         budget = model_status.budget(
             target.spec.healing, None if session.asked else session.status.healing, now=self._ports.now()
         )
-        step = model_plan.plan(wanted(target.spec), seen, self._intent(session), budget)
+        step = model_plan.plan(deployment(session, target), seen, self._intent(session), budget)
         if isinstance(step, IntendDeploy):
             self._probes.forget(session.snapshot.uid)
             healed = {

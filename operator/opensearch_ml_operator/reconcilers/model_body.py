@@ -26,12 +26,18 @@ def parse(spec: Mapping[str, Any]) -> RemoteModelSpec | Fact:
 
 
 def desired(
-    snapshot: Snapshot, spec: RemoteModelSpec, *, connector_id: str | None, group_id: str
+    snapshot: Snapshot,
+    spec: RemoteModelSpec,
+    *,
+    connector_id: str | None,
+    group_id: str,
+    held: bool = False,
 ) -> dict[str, Any]:
     """Return the fields that register and update share, but a connector of the model's own.
 
     Without nulls: the server refuses them.
 
+    One that is `held` undeployed must not come back by a prediction.
     Both deploy settings are always sent: what is left out is not the default but what was there.
     """
     mark = marker(snapshot.uid, Role.MODEL, REVISION)
@@ -41,7 +47,7 @@ def desired(
         "model_group_id": group_id,
         "is_enabled": spec.enabled,
         "deploy_setting": {
-            "is_auto_deploy_enabled": spec.deploy_setting.auto_deploy_enabled,
+            "is_auto_deploy_enabled": spec.deploy_setting.auto_deploy_enabled and not held,
             "model_ttl_minutes": spec.deploy_setting.ttl_minutes,
         },
     }

@@ -65,7 +65,7 @@ class Deployment:
         """Undeploy; whether it has worked shows only in the state."""
         await target.resolved.client.undeploy_model(session.status.id or "")
         if step.first:
-            session.event("Undeployed", "Undeploying, as the spec says.")
+            session.event("Undeployed", "Undeploying, as its spec says, or its connector's.")
         fact = false(ConditionType.DEPLOYED, Reason.UNDEPLOY_RUNNING, "Undeploying, as the spec says.")
         await session.record(*synced(), fact)
         return Outcome(requeue_after=step.after)

@@ -64,6 +64,10 @@ class Wanted:
     rests: bool
     """Whether the server may undeploy it when it is idle, and deploys it again when it is called."""
     stuck_after: float
+    held: bool = False
+    """Whether it must not be deployed for now, because its connector is being changed."""
+    resumes: bool = False
+    """Whether it was held before, and is not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ def plan(  # noqa: PLR0911 - one return a state: the table is the function
     """Return the next step; every path ends in Rest or in a Look."""
     if seen.difference and seen.state != DEPLOYING:
         return Update(seen.difference)
-    if not wanted.deploy:
+    if wanted.held or not wanted.deploy:
         return _undeployed(wanted, seen)
     if intent is not None and intent.fresh:
         return Deploy()
@@ -141,6 +145,8 @@ def plan(  # noqa: PLR0911 - one return a state: the table is the function
         case "REGISTERED" if in_flight:
             return _poll(seen)
         case "REGISTERED" if intent is None:
+            return IntendDeploy(healing=False, fact=_running())
+        case "UNDEPLOYED" if wanted.resumes and intent is None:
             return IntendDeploy(healing=False, fact=_running())
         case "UNDEPLOYED" if wanted.rests and intent is None:
             return Rest(
@@ -155,6 +161,9 @@ def _undeployed(wanted: Wanted, seen: Seen) -> Step:
         return _poll(seen)  # an undeploy in the middle of a deploy does not stick
     if seen.state in LOADED:
         return Undeploy(after=POLLS[min(seen.polls, len(POLLS) - 1)], first=seen.polls == 0)
+    if wanted.held and wanted.deploy:
+        words = "Not deployed for as long as its connector is being changed."
+        return Rest(false(ConditionType.DEPLOYED, Reason.UPDATING, words))
     return Rest(true(ConditionType.DEPLOYED, "Not deployed, as the spec says."))
 
 

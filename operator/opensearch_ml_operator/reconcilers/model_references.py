@@ -31,6 +31,8 @@ class Resolved:
     """None: the model has a connector of its own."""
     group_id: str | None
     """None: the operator makes a group for this model alone."""
+    held: bool = False
+    """Whether the connector can only be changed while the model is not deployed."""
 
     @property
     def on_record(self) -> dict[str, Any]:
@@ -122,7 +124,15 @@ def resolve(  # noqa: PLR0911 - one return for each reference that leads nowhere
         probes=ports.pool.gate(connection, "probe"),
         connector_id=connector_id,
         group_id=group_id,
+        held=_is_held(ports, snapshot, spec),
     )
+
+
+def _is_held(ports: Ports, snapshot: Snapshot, spec: RemoteModelSpec) -> bool:
+    if spec.connector_ref is None:
+        return False
+    connector = ports.catalog.get(ObjectKey(CONNECTOR, snapshot.key.namespace, spec.connector_ref.name))
+    return connector is not None and not connector.deleting and bool(connector.status.get("modelsHeldSince"))
 
 
 def raw_ids(spec: RemoteModelSpec) -> list[str]:

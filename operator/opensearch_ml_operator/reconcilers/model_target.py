@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..constants import ConditionType, Reason
 from ..models.common import PendingChange, seconds
-from ..models.model import RemoteModelSpec
+from ..models.model import RemoteModelSpec, RemoteModelStatus
 from . import model_body
-from .conditions import Fact, false, true
+from .conditions import Fact, false, find, true
 from .internal_connector import FIELD, Internal
 from .model_plan import Wanted
 from .model_references import Resolved
 from .records import digest
+from .session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,16 @@ def wanted(spec: RemoteModelSpec) -> Wanted:
         deploy=spec.deploy,
         rests=setting.ttl_minutes >= 0 and setting.auto_deploy_enabled,
         stuck_after=seconds(spec.healing.stuck_after),
+    )
+
+
+def deployment(session: Session[RemoteModelStatus], target: Target) -> Wanted:
+    """Return what the spec says about the deployment, and what a connector needs that is being changed."""
+    deployed = find(session.status.conditions, ConditionType.DEPLOYED)
+    return replace(
+        wanted(target.spec),
+        held=target.resolved.held,
+        resumes=deployed is not None and deployed.reason == Reason.UPDATING.value,
     )
 
 

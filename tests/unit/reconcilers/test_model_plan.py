@@ -28,6 +28,8 @@ from opensearch_ml_operator.reconcilers.model_plan import (
 
 WANTED = Wanted(deploy=True, rests=False, stuck_after=600.0)
 RESTS = replace(WANTED, rests=True)
+HELD = replace(WANTED, held=True)
+RESUMES = replace(RESTS, resumes=True)
 NOT_WANTED = replace(WANTED, deploy=False)
 FREE = Budget(enabled=True, exhausted=False, wait=0.0, attempts=0)
 SENT = Intent(fresh=False, unresolved_for=1.0)
@@ -66,6 +68,10 @@ def kind(step: Step) -> str:
         pytest.param(WANTED, seen("DEPLOY_FAILED", 29), None, "DeployTaskFailed", id="failed"),
         pytest.param(WANTED, seen("DEPLOY_FAILED", 30), None, "heal", id="failed-for-long"),
         pytest.param(WANTED, seen("DEPLOY_FAILED", 0, error="no"), SENT, "heal", id="failed-by-its-task"),
+        pytest.param(HELD, seen("DEPLOYED"), None, "Undeploy", id="held"),
+        pytest.param(HELD, seen("DEPLOYING", 599), SENT, "DeployTaskRunning", id="held-while-deploying"),
+        pytest.param(HELD, seen("UNDEPLOYED"), FRESH, "Rest", id="held-and-down"),
+        pytest.param(RESUMES, seen("UNDEPLOYED"), None, "deploy", id="held-no-more"),
         pytest.param(WANTED, seen("UNDEPLOYED", 2), None, "Undeployed", id="undeployed"),
         pytest.param(WANTED, seen("UNDEPLOYED", 3), None, "heal", id="undeployed-for-long"),
         pytest.param(WANTED, seen("UNDEPLOYED", 9), SENT, "DeployTaskRunning", id="undeployed-and-sent"),
