@@ -24,7 +24,7 @@ def main() -> int:
     try:
         if arguments.build_only:
             with open_stack() as stack:
-                stack.build(opensearch=chosen, kubernetes=True, helm=True)
+                stack.build(opensearch=chosen, kubernetes=True, commands=True)
             return 0
         with start_stack(chosen) as stack:
             print(describe(stack, chosen), flush=True)

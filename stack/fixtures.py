@@ -77,3 +77,9 @@ def model_server(local_stack: Stack) -> ModelServer:
 def helm(local_stack: Stack) -> Path:
     """Return the Helm command."""
     return local_stack.helm()
+
+
+@pytest.fixture(scope="session")
+def promtool(local_stack: Stack) -> Path:
+    """Return Prometheus' checker of rules and metrics."""
+    return local_stack.promtool()

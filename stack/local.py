@@ -80,6 +80,10 @@ class Stack:
         """Return the Helm command."""
         return self._built(go_binaries.helm()) / "helm"
 
+    def promtool(self) -> Path:
+        """Return Prometheus' own checker of rules and metrics."""
+        return self._built(go_binaries.prometheus()) / "promtool"
+
     def logs(self) -> list[Path]:
         """Return the logs of all servers that were started."""
         return sorted(self.folder.glob("*/*.log"))
@@ -101,11 +105,12 @@ class Stack:
             parts.append(lambda: self.model_server)
         self._side_by_side(parts)
 
-    def build(self, *, opensearch: Sequence[str], kubernetes: bool, helm: bool) -> None:
+    def build(self, *, opensearch: Sequence[str], kubernetes: bool, commands: bool) -> None:
         """Fill the cache and start nothing. Raises MissingToolsError before anything is built."""
         homes = self._recipes(opensearch, kubernetes=False)
         # One after the other: they share most of what they compile.
-        go = self._recipes([], kubernetes=kubernetes) + ([go_binaries.helm()] if helm else [])
+        go = self._recipes([], kubernetes=kubernetes)
+        go += [go_binaries.helm(), go_binaries.prometheus()] if commands else []
         self._check_tools([*homes, *go], [])
         self._side_by_side([*(partial(self._built, home) for home in homes), lambda: [*map(self._built, go)]])
 

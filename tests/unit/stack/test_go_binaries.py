@@ -14,6 +14,10 @@ from stack.cache import Recipe
         (go_binaries.etcd(), f"go.etcd.io/etcd/server/v3 v{versions.ETCD}"),
         (go_binaries.kubernetes(), f"k8s.io/kubernetes v{versions.KUBERNETES}"),
         (go_binaries.helm(), f"helm.sh/helm/v4 v{versions.HELM}"),
+        (
+            go_binaries.prometheus(),
+            f"github.com/prometheus/prometheus v{versions.PROMETHEUS.replace('3.', '0.3', 1)}",
+        ),
     ],
 )
 def test_go_mod_has_the_version_of_the_one_place(recipe: Recipe, module: str) -> None:
