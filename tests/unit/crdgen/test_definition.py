@@ -162,7 +162,9 @@ def test_the_files_in_the_repository_are_up_to_date(tmp_path: Path) -> None:
     main([str(tmp_path / "crds"), str(tmp_path / "chart"), "--reference", str(tmp_path / "kinds.md")])
 
     written = {file.name: file.read_text() for file in (tmp_path / "crds").iterdir()}
-    assert written == {file.name: file.read_text() for file in (ROOT / "crds").iterdir()}, "run make crds"
+    assert written == {file.name: file.read_text() for file in (ROOT / "crds").glob("*.yaml")}, (
+        "run make crds"
+    )
     assert written == {file.name: file.read_text() for file in (tmp_path / "chart").iterdir()}
     page = (ROOT / "docs" / "reference" / "kinds.md").read_text()
     assert (tmp_path / "kinds.md").read_text() == page, "run make crds"
