@@ -20,7 +20,13 @@ WATCHED = ("team-a", "team-b")
 Values = Mapping[str, Any]
 Manifest = dict[str, Any]
 
+PRESETS: dict[str, Values] = {
+    path.stem.removeprefix("values-"): yaml.safe_load(path.read_text())
+    for path in sorted(CHART.glob("values-*.yaml"))
+}
+
 MATRIX: dict[str, Values] = {
+    **{f"preset {name}": values for name, values in PRESETS.items()},
     "defaults": {},
     "namespaced": {"watch": {"namespaces": list(WATCHED)}},
     "two replicas": {"replicaCount": 2},
@@ -43,6 +49,29 @@ MATRIX: dict[str, Values] = {
         },
         "rbac": {"exportToSecrets": True},
         "log": {"level": "debug", "format": "text"},
+        "replicaCount": 3,
+        "podDisruptionBudget": {"enabled": True},
+        "networkPolicy": {
+            "enabled": True,
+            "metricsFrom": [{"namespaceSelector": {}}],
+            "extraEgress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
+        },
+        "metrics": {
+            "serviceMonitor": {
+                "enabled": True,
+                "additionalLabels": {"release": "prometheus"},
+                "relabelings": [{"action": "labeldrop", "regex": "pod"}],
+                "metricRelabelings": [{"action": "drop", "sourceLabels": ["__name__"], "regex": "python_.*"}],
+            },
+            "prometheusRule": {
+                "enabled": True,
+                "additionalLabels": {"release": "prometheus"},
+                "alertLabels": {"team": "search"},
+                "runbookBaseUrl": "https://docs.example/operations",
+                "disabled": ["OpenSearchMLOrphans"],
+            },
+        },
+        "grafanaDashboard": {"enabled": True, "annotations": {"folder": "Search"}},
         "workers": 8,
         "quietPeriod": "3m",
         "extraEnv": [{"name": "SSL_CERT_FILE", "value": "/ca/ca.crt"}],

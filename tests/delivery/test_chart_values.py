@@ -43,10 +43,14 @@ def test_every_value_is_in_the_schema(path: str) -> None:
 
 
 def test_the_schema_knows_no_value_that_does_not_exist() -> None:
-    for name, schema in SCHEMA["properties"].items():
-        if schema.get("additionalProperties") is False and name != "resources":
-            assert schema["properties"].keys() == DEFAULTS[name].keys()
-    assert SCHEMA["properties"].keys() - {"global"} == DEFAULTS.keys()
+    def check(schema: dict[str, Any], defaults: dict[str, Any]) -> None:
+        assert schema["additionalProperties"] is False
+        assert schema["properties"].keys() - {"global"} == defaults.keys()
+        for name, inner in schema["properties"].items():
+            if inner.get("properties") and name != "resources":
+                check(inner, defaults[name])
+
+    check(SCHEMA, DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +64,14 @@ def test_the_schema_knows_no_value_that_does_not_exist() -> None:
         ({"rbac": {"aggregate": True}}, "additional properties 'aggregate' not allowed"),
         ({"leaderElection": {"enable": True}}, "additional properties 'enable' not allowed"),
         ({"log": {"lvl": "info"}}, "additional properties 'lvl' not allowed"),
+        ({"podDisruptionBudget": {"minAvailable": 1}}, "additional properties 'minAvailable' not allowed"),
+        ({"networkPolicy": {"egress": []}}, "additional properties 'egress' not allowed"),
+        ({"metrics": {"enabled": True}}, "additional properties 'enabled' not allowed"),
+        ({"metrics": {"serviceMonitor": {"labels": {}}}}, "additional properties 'labels' not allowed"),
+        ({"metrics": {"serviceMonitor": {"interval": 30}}}, "got number, want string"),
+        ({"metrics": {"prometheusRule": {"rules": []}}}, "additional properties 'rules' not allowed"),
+        ({"metrics": {"prometheusRule": {"disabled": ["All"]}}}, "does not match pattern"),
+        ({"grafanaDashboard": {"labels": {}}}, "additional properties 'labels' not allowed"),
         ({"resources": {"limit": {}}}, "additional properties 'limit' not allowed"),
         ({"watch": {"namespaces": ["Team_A"]}}, "does not match pattern"),
         ({"watch": {"namespaces": ["a", "a"]}}, "are equal"),

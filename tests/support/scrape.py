@@ -60,6 +60,11 @@ def show(*objects: Snapshot) -> Metrics:
 
 def everything() -> tuple[Metric, ...]:
     """Return every metric that there is, each with a sample."""
+    return tuple(text_string_to_metric_families(exposition()))
+
+
+def exposition() -> str:
+    """Return what Prometheus reads, with a sample of every metric."""
     model = thing(
         "RemoteModel",
         "a",
@@ -89,4 +94,4 @@ def everything() -> tuple[Metric, ...]:
     metrics.orphan_deleted(CONNECTION, "model")
     metrics.kubernetes_request("GET", Target(ours("remotemodels"), "team", "a"), 200, 0.1)
     metrics.leading("lease", leads=True)
-    return tuple(text_string_to_metric_families(metrics.scrape()().decode()))
+    return metrics.scrape()().decode()
