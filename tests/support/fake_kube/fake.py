@@ -144,6 +144,12 @@ class FakeKube:
         """Return copies of all objects of a resource, of all namespaces by default."""
         return copy.deepcopy(self._store.list(RESOURCES[plural], namespace))
 
+    def past(self, plural: str) -> list[Body]:
+        """Return every state that objects of a resource have had, in their order."""
+        return [
+            copy.deepcopy(change.body) for change in self._store.past() if change.resource.plural == plural
+        ]
+
     @property
     def events(self) -> list[Body]:
         """The Events that were posted."""

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import copy
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,10 @@ class Store:
             return self._objects[resource.plural, namespace, name]
         except KeyError:
             raise not_found(resource.plural, name) from None
+
+    def past(self) -> Iterable[Change]:
+        """Return the history since it was last forgotten."""
+        return tuple(self._history)
 
     def list(self, resource: Resource, namespace: str = "") -> list[Body]:
         found = [key for key in self._objects if key[0] == resource.plural and namespace in {"", key[1]}]
