@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from opensearch_ml_operator.cli.exits import Exit
 from stack import versions
 from stack.opensearch_node import OpenSearch
 from support.command_line import Ran, run
-from support.live_sets import PASSWORD, ROLE
+from support.live_sets import CANARY, PASSWORD, ROLE
 from support.live_stage import Stage
 
 BOTH = pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
@@ -36,6 +38,12 @@ def failed(ran: Ran, title: str) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in found(ran, title) if check["verdict"] == "failed"}
 
 
+def versions_of_the_set(stage: Stage) -> dict[tuple[str, str], str]:
+    """Return the versions of what is written only on change; a connection counts its users by the way."""
+    seen = stage.kube.versions()
+    return {key: version for key, version in seen.items() if key[0] != "OpenSearchConnection"}
+
+
 def mend(node: OpenSearch, check: Mapping[str, Any]) -> None:
     """Do as an administrator what the check advises."""
     with node.client() as client:
@@ -57,7 +65,7 @@ def cleared() -> Iterator[Callable[[OpenSearch], None]]:
 
 
 @BOTH
-async def test_a_good_set_is_seen_as_one(stage: Stage) -> None:
+async def test_a_good_set_is_seen_as_one(stage: Stage, tmp_path: Path) -> None:
     stage.connect()
     model = stage.perform("one")
     ran = await command(stage, "status")
@@ -68,15 +76,23 @@ async def test_a_good_set_is_seen_as_one(stage: Stage) -> None:
     assert ran.out.splitlines()[-1].strip() == (
         f"└─ ✓ RemoteModel one  {model}, DEPLOYED on 1 of 1 nodes, group one"
     )
-    before = stage.kube.versions()
+    before = versions_of_the_set(stage)
     ran = await command(stage, "doctor", "-o", "json")
     assert failed(ran, "OpenSearchConnection") == {}, ran.out
-    assert stage.kube.versions() == before
+    assert versions_of_the_set(stage) == before
     kubernetes = {check["name"]: check["verdict"] for check in found(ran, "Kubernetes")}
     assert kubernetes == {
         "CRDs": "ok",
         "operator": "failed",
     }  # here it runs as a process, not as a Deployment
+
+    bundle = tmp_path / "bundle.tar.gz"
+    ran = await command(stage, "report", "--file", str(bundle))
+    assert ran.code == Exit.OK, ran.err
+    text = gzip.decompress(bundle.read_bytes())
+    assert CANARY.encode() not in text
+    assert all(word.encode() in text for word in (model, "objects/remotemodels.json", "doctor.json"))
+    assert versions_of_the_set(stage) == before
 
 
 @pytest.mark.parametrize("stage", [versions.OPENSEARCH_2], indirect=True)

@@ -28,6 +28,7 @@ COMMANDS = {
     "diff": "show what differs between specs and OpenSearch",
     "import": "make manifests of a connector blueprint",
     "export": "make manifests that adopt what is in an OpenSearch",
+    "report": "write a bundle to send along with a question, without secrets",
 }
 EPILOG = """\
 exit codes: 0 all is well; 1 something is wrong, different or not ready; 2 usage; 3 a server does not

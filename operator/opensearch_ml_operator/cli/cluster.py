@@ -73,6 +73,18 @@ class Cluster:
                 shell.tell(f"warning: {error}")
         return tuple(each for each in found if each is not None)
 
+    async def bodies(self, target: Target, labels: str = "") -> tuple[dict[str, Any], ...]:
+        """Read a whole collection as the API server has it. Raises the errors of `KubeClient.request`."""
+        found: tuple[dict[str, Any], ...] = ()
+        query = {"limit": "500", **({"labelSelector": labels} if labels else {})}
+        while True:
+            page = await self.kube.request("GET", target, query=query)
+            found += tuple(page["items"])
+            following = page["metadata"].get("continue")
+            if not following:
+                return found
+            query["continue"] = following
+
     async def find(self, key: ObjectKey) -> Snapshot | None:
         """Read one object; None when it does not exist."""
         return await KubeStatusStore(self.kube, PLURALS).read(key)

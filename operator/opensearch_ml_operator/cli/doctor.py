@@ -71,7 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace, shell: Shell) -> Exit:
     """Look at everything; PROBLEMS when something has failed, UNREACHABLE when a server does not answer."""
-    looks = _before(options, shell) if options.url else _installed(options, shell)
+    looks = _before(options, shell) if options.url else installed(options, shell)
     sections = []
     async for section in looks:
         shell.progress("")
@@ -81,7 +81,7 @@ async def run(options: argparse.Namespace, shell: Shell) -> Exit:
     checks = [check for section in sections for check in section.checks]
     count = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
     if options.output == "json":
-        shell.document({"sections": [_document(section) for section in sections]})
+        shell.document({"sections": [document(section) for section in sections]})
     else:
         shell.say(
             f"problems: {count[Verdict.FAILED]}, warnings: {count[Verdict.WARNING]}, "
@@ -110,7 +110,8 @@ async def _before(options: argparse.Namespace, shell: Shell) -> AsyncIterator[Se
     yield Section(f"OpenSearch {options.url}", await _cluster(settings, needs, (), shell))
 
 
-async def _installed(options: argparse.Namespace, shell: Shell) -> AsyncIterator[Section]:
+async def installed(options: argparse.Namespace, shell: Shell) -> AsyncIterator[Section]:
+    """Look at Kubernetes, and at each connection."""
     async with open_cluster(options, shell) as cluster:
         shell.progress("asking the API server …")
         try:
@@ -235,5 +236,6 @@ def _show(shell: Shell, section: Section) -> None:
     shell.say()
 
 
-def _document(section: Section) -> dict[str, object]:
+def document(section: Section) -> dict[str, object]:
+    """Return a section as JSON."""
     return {"title": section.title, "checks": [check.document() for check in section.checks]}

@@ -90,17 +90,36 @@ class KubeClient:
         KubernetesUnavailableError (no answer, 410, 429, 5xx), OperatorError (anything else: a bug of ours).
         After KubernetesUnavailableError it is unknown whether a write has happened.
         """
+        data = await self._answered(method, target, body, content_type, accept, query, timeout)
+        return _parse(target.describe(method), data)
+
+    async def read_text(self, target: Target, *, query: Mapping[str, str] | None = None) -> str:
+        """GET what is no JSON, such as a log. Raises the errors of `request`."""
+        data = await self._answered("GET", target, None, JSON, "*/*", query, TIMEOUT)
+        return data.decode("utf-8", "replace")
+
+    async def _answered(
+        self,
+        method: str,
+        target: Target,
+        body: Mapping[str, Any] | None,
+        content_type: str,
+        accept: str,
+        query: Mapping[str, str] | None,
+        seconds: float,
+    ) -> bytes:
+        """Send one request and return what a 2xx answer holds."""
         started, status = self._clock(), 0
         try:
             status, headers, data = await self._send(
-                method, target, body, content_type, accept, query, timeout
+                method, target, body, content_type, accept, query, seconds
             )
         finally:
             if self._observer is not None:
                 self._observer(method, target, status, self._clock() - started)
         if not 200 <= status < 300:  # noqa: PLR2004 - the 2xx class
             raise refusal(target.describe(method), status, headers, data)
-        return _parse(target.describe(method), data)
+        return data
 
     async def _send(
         self,

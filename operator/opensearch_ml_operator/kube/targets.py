@@ -28,6 +28,7 @@ METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
 EVENTS: Final = Resource("", "v1", "events")
 NAMESPACES: Final = Resource("", "v1", "namespaces")
+PODS: Final = Resource("", "v1", "pods")
 SECRETS: Final = Resource("", "v1", "secrets")
 SERVICE_ACCOUNTS: Final = Resource("", "v1", "serviceaccounts")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")

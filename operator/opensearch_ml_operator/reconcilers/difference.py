@@ -13,7 +13,7 @@ MOST: Final = 20
 """Differences that are shown; a person who has read so many looks for himself."""
 _LONGEST: Final = 200
 _MASKED: Final = "***"
-_SECRET = re.compile(
+SOUNDS_SECRET = re.compile(
     r"(?i)password|secret|credential|authorization|cookie|(api|access|private)[-_]?key|[-_]key$|token$"
 )
 
@@ -31,7 +31,7 @@ def changes(
     """
     found = []
     for path, before, after in _leaves("", shown, wanted, merged=merged):
-        hidden = bool(_SECRET.search(path.rpartition(".")[2]) or _CREDENTIAL.search(path))
+        hidden = bool(SOUNDS_SECRET.search(path.rpartition(".")[2]) or _CREDENTIAL.search(path))
         found.append(
             PendingChange(
                 path=path[:_LONGEST],

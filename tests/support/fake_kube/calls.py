@@ -35,6 +35,7 @@ RESOURCES: Mapping[str, Resource] = {
         Resource("", "v1", "serviceaccounts", "ServiceAccount"),
         Resource("", "v1", "configmaps", "ConfigMap"),
         Resource("", "v1", "events", "Event"),
+        Resource("", "v1", "pods", "Pod"),
         Resource("coordination.k8s.io", "v1", "leases", "Lease"),
         Resource("apps", "v1", "deployments", "Deployment"),
         Resource(

@@ -65,6 +65,11 @@ class FakeKube:
         await self._runner.cleanup()
 
     @property
+    def logs(self) -> dict[str, str]:
+        """The logs of pods, by their names."""
+        return self._server.logs
+
+    @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 

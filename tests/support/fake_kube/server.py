@@ -37,6 +37,7 @@ class Server:
         self.calls: list[Call] = []
         self.tokens: Collection[str] | None = None
         self.issued: list[str] = []
+        self.logs: dict[str, str] = {}
         self.longest_life: int | None = None
         self.before: Callable[[Call], Awaitable[None]] | None = None
         self.after: Callable[[Call], Awaitable[None]] | None = None
@@ -75,6 +76,8 @@ class Server:
                 await self.before(call)
             if call.counted.verb == "watch":
                 return await self._watches.serve(request, call)
+            if call.counted.subresource == "log":
+                return web.Response(text=self.logs[call.name])
             document = self._act(call, await request.read(), request.headers)
             if self.after is not None:
                 await self.after(call)

@@ -22,7 +22,7 @@ from ...models.snapshot import Snapshot
 from .check import Check, Fix, failed, ok, skipped, warning
 
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments")
-_LABEL: Final = f"app.kubernetes.io/name={NAME}"
+LABEL: Final = f"app.kubernetes.io/name={NAME}"
 _INSTALL: Final = Fix(
     f"helm upgrade --install {NAME} deploy/chart --namespace opensearch-ml --create-namespace --wait"
 )
@@ -51,12 +51,12 @@ async def crds(kube: KubeClient) -> Check:
 async def operator(kube: KubeClient) -> Check:
     """Whether an operator runs, and which. Raises KubernetesUnavailableError."""
     try:
-        found = await kube.request("GET", Target(DEPLOYMENTS), query={"labelSelector": _LABEL})
+        found = await kube.request("GET", Target(DEPLOYMENTS), query={"labelSelector": LABEL})
     except KubernetesForbiddenError:
         return skipped("operator", "you may not list Deployments, so it is not known whether it runs")
     deployments = found["items"]
     if not deployments:
-        return failed("operator", f"no Deployment with the label {_LABEL}", _INSTALL)
+        return failed("operator", f"no Deployment with the label {LABEL}", _INSTALL)
     if problems := [problem for each in deployments for problem in _problems(each)]:
         where = deployments[0]["metadata"]["namespace"]
         logs = Fix(f"kubectl -n {where} logs deployment/{deployments[0]['metadata']['name']} --tail=50")
