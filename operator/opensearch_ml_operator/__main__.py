@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
+from collections.abc import Iterator
 
 import uvloop
 from pydantic import ValidationError
@@ -32,14 +34,28 @@ def main() -> None:
     log.info("opensearch-ml-operator %s", __version__)
     try:
         uvloop.run(run(settings, os.environ, redactor))
-    except* OperatorError as group:
-        log.error("%s", "; ".join(str(error) for error in group.exceptions))  # noqa: TRY400 - texts of our own
+    except Exception as error:
+        log.error("Ended: %s", "; ".join(map(told, causes(error))))  # noqa: TRY400 - told without secrets
+        log.debug("Where it ended:", exc_info=error)
         sys.exit(1)
-    except* Exception as group:
-        # A foreign exception's text may hold anything: its type goes to the log, the rest only for debugging.
-        log.error("Ended by %s.", ", ".join(type(error).__name__ for error in group.exceptions))  # noqa: TRY400
-        log.debug("Where it ended:", exc_info=group)
-        sys.exit(1)
+
+
+def causes(error: Exception) -> Iterator[Exception]:
+    """Yield the errors of an error: one inside the other, task groups have groups of them."""
+    if isinstance(error, ExceptionGroup):
+        for inner in error.exceptions:
+            yield from causes(inner)
+    else:
+        yield error
+
+
+def told(error: Exception) -> str:
+    """Return what may be told of an error: the text of a foreign one may hold anything."""
+    if isinstance(error, OperatorError):
+        return str(error)
+    places = traceback.extract_tb(error.__traceback__)[-3:]
+    where = ", ".join(f"{place.filename.rpartition('/')[2]}:{place.lineno}" for place in places)
+    return f"{type(error).__name__} at {where or 'no known place'}"
 
 
 if __name__ == "__main__":
