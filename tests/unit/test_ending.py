@@ -1,4 +1,4 @@
-"""What is told when the operator cannot go on: every cause and its place, and no text that may hold a secret."""
+"""What is told when the operator cannot go on: each cause and its place, no text that may hold a secret."""
 
 from __future__ import annotations
 
