@@ -73,6 +73,7 @@ class Reason(StrEnum):
     NOT_OWNED = "NotOwned"
     AMBIGUOUS_MATCH = "AmbiguousMatch"
     CONFLICT = "Conflict"
+    FIELD_NOT_SUPPORTED = "FieldNotSupported"
     THROTTLED = "Throttled"
     # Registered, Deployed
     REGISTER_TASK_RUNNING = "RegisterTaskRunning"

@@ -10,7 +10,7 @@ from support.mlcommons_contract import CHECKS, Check
 from support.mlcommons_contract.target import target
 
 
-@pytest.mark.parametrize("version", ["2.19.1", "3.6.0"])
+@pytest.mark.parametrize("version", ["2.19.1", "3.6.0", "3.7.0", "3.9.0"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_fake(check: Check, version: str) -> None:
     secured = version.startswith("2")
@@ -22,9 +22,11 @@ async def test_fake(check: Check, version: str) -> None:
             username="admin" if secured else None,
             password="password" if secured else None,
         )
-        release = (2, 19) if secured else (3, 6)
+        major, minor, _ = version.split(".")
         model_url = "http://127.0.0.1:9/v1/embeddings"
-        async with target(settings, release=release, model_url=model_url) as server_under_test:
+        async with target(
+            settings, release=(int(major), int(minor)), model_url=model_url
+        ) as server_under_test:
             await check(server_under_test)
         assert server.models == {}
         assert server.connectors == {}

@@ -207,3 +207,18 @@ def test_opensearch_crashes_in_the_middle_of_the_deploys(stage: Stage, opensearc
 
 def _handled(mark: str) -> Callable[[Document], bool]:
     return lambda found: bool(found["status"].get("lastHandledReconcileAt") == mark)
+
+
+@secured
+def test_a_field_of_a_newer_release_is_refused_until_it_is_taken_out(stage: Stage) -> None:
+    stage.connect()
+    stage.kube.apply(*stage.sets.one_set("new"))
+    model = stage.ready("new")
+    newer = {"spec": {"clientConfig": {"skipSSLVerification": True}}}
+    stage.kube.patch("MLConnector", "new", newer)
+    message = stage.kube.until_reason("MLConnector", "new", "FieldNotSupported")
+    assert "spec.clientConfig.skipSSLVerification needs 3.5" in message
+    assert stage.left() == {"models": 1, "connectors": 1, "model_groups": 1}
+    assert stage.remote.predict(model).is_success
+    stage.kube.patch("MLConnector", "new", {"spec": {"clientConfig": None}})
+    assert stage.ready("new") == model

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from ..errors import MLCode, MLError
@@ -266,6 +267,16 @@ async def get(transport: Transport, identity: ClusterIdentity, kind: str, object
         if error.code is MLCode.NOT_FOUND:
             await identity.confirm()
             return None
+        if kind == "group" and error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            return await _search_group(transport, identity, object_id)
         raise
     read(Document, answer, doing=collection.get)
     return Hit(object_id, without(answer))
+
+
+async def _search_group(transport: Transport, identity: ClusterIdentity, object_id: str) -> Hit | None:
+    """Read a group where there is no GET for it, before 2.12 (RestMLGetModelGroupAction)."""
+    found = (await searches.by_ids(transport, "group", [object_id])).get(object_id)
+    if found is None:
+        await identity.confirm()
+    return found

@@ -93,7 +93,7 @@ class ConnectionReconciler:
             return Outcome()
         if spec.tls is not None and not spec.tls.verifies:
             self._warn(session)
-        before = self._offers(key)
+        before, version = self._offers(key), session.status.version
         checked = await self._look(session.snapshot, spec, deleting=deleting)
         self._ports.pool.report(
             key,
@@ -131,7 +131,7 @@ class ConnectionReconciler:
             except OperatorError:
                 self._orphans.forget(session.snapshot.uid)  # what was seen is not on record: look again
                 raise
-        if before != self._offers(key):
+        if before != self._offers(key) or version != session.status.version:
             self._wake(key)
         interval = seconds(spec.health_interval)
         away = checked.fact.reason is Reason.UNREACHABLE

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from ..constants import ConditionType
 from ..models.connector import MLConnectorSpec, MLConnectorStatus
 from ..models.snapshot import ObjectKey
-from . import connector_body, managed, references
+from . import connector_body, managed, references, releases
 from .conditions import Fact, true
 from .credentials import Credentials, read
 from .outcome import Outcome
@@ -65,7 +65,7 @@ async def resolve(session: Session[MLConnectorStatus]) -> Wanted | Outcome:
     if isinstance(credentials, Fact):
         await session.record(resolved, credentials)
         return Outcome(retry=True)
-    content = connector_body.content(
+    content = releases.refused(ports, snapshot, key) or connector_body.content(
         snapshot, spec, private_allowed=ports.pool.private_addresses_allowed(key)
     )
     if isinstance(content, Fact):

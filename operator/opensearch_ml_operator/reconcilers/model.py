@@ -12,7 +12,17 @@ from ..constants import ConditionType, Reason
 from ..errors import MLError
 from ..models.model import RemoteModelSpec, RemoteModelStatus
 from ..models.snapshot import ObjectKey, Snapshot
-from . import adoption, holding, internal_connector, managed, model_body, model_plan, model_status, own_group
+from . import (
+    adoption,
+    holding,
+    internal_connector,
+    managed,
+    model_body,
+    model_plan,
+    model_status,
+    own_group,
+    releases,
+)
 from .conditions import Fact, false, find, true
 from .corrections import LIMIT, Corrections
 from .create import Role
@@ -86,6 +96,11 @@ class ModelReconciler:
     async def _advance(
         self, session: Session[RemoteModelStatus], spec: RemoteModelSpec, resolved: Resolved
     ) -> Outcome:
+        newer = releases.refused(self._ports, session.snapshot, resolved.connection)
+        if newer is not None:
+            self._leave(session.snapshot)
+            await session.record(true(ConditionType.REFERENCES_RESOLVED), newer)
+            return Outcome(requeue_after=managed.resync(spec.resync_interval))
         waiting = await self._adopt(session, spec, resolved)
         if waiting is not None:
             self._leave(session.snapshot)

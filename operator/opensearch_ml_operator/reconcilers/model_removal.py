@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from ..constants import ConditionType, Reason
 from ..errors import MLCode, MLError
 from ..models.model import RemoteModelStatus
@@ -71,9 +73,8 @@ class ModelRemoval:
         deploying = state == model_plan.DEPLOYING
         if deploying and watch.same_for < _SETTLE:
             return Outcome(requeue_after=_POLL)
-        if not deploying and model_body.auto_deploys(model.source):
-            # Otherwise the next prediction brings it back; while it is deploying the server refuses this.
-            await client.update_model(model.id, {"deploy_setting": {"is_auto_deploy_enabled": False}})
+        if not deploying:  # while it is deploying the server refuses this
+            await keep_down(client, model)
         if state in model_plan.LOADED or (
             state != model_plan.REGISTERED and await self._loaded(client, model.id)
         ):
@@ -127,3 +128,14 @@ class ModelRemoval:
         if error.code in {MLCode.BUSY, MLCode.NOT_FOUND}:
             return Outcome(requeue_after=managed.DELETE_POLL)
         return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)
+
+
+async def keep_down(client: MLCommons, model: Hit) -> None:
+    """Switch auto-deploy off: otherwise the next prediction brings an undeployed model back."""
+    if not model_body.auto_deploys(model.source):
+        return
+    try:
+        await client.update_model(model.id, {"deploy_setting": {"is_auto_deploy_enabled": False}})
+    except MLError as error:
+        if error.status != HTTPStatus.METHOD_NOT_ALLOWED:  # before 2.12, where nothing deploys by itself
+            raise

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..errors import MLCode, MLError
-from . import model_body, model_plan
+from . import model_plan
+from .model_removal import keep_down
 from .orphan_search import Found
 from .ports import MLCommons
 
@@ -51,10 +52,8 @@ async def _step(client: MLCommons, orphan: Found) -> str | None:
         return await _delete(client.delete_connector, client.get_connector, id_)
     if orphan.kind == "group":
         return await _delete(client.delete_group, client.get_group, id_)
-    source = orphan.hit.source
-    if str(source.get("model_state", "")) in {model_plan.DEPLOYING, *model_plan.LOADED}:
-        if model_body.auto_deploys(source):
-            await client.update_model(id_, {"deploy_setting": {"is_auto_deploy_enabled": False}})
+    if str(orphan.hit.source.get("model_state", "")) in {model_plan.DEPLOYING, *model_plan.LOADED}:
+        await keep_down(client, orphan.hit)
         await client.undeploy_model(id_)
         return GOING
     return await _delete(client.delete_model, client.get_model, id_)

@@ -62,7 +62,7 @@ def new_connector(cluster: Cluster, body: Doc) -> Doc:
         raise illegal("No actions configured for this connector")
     doc["actions"] = [_action(action) for action in body["actions"]]
     _check_urls(cluster, doc)
-    if "client_config" in body:
+    if "client_config" in body and cluster.release >= (2, 13):
         doc["client_config"] = _client_config(cluster, body["client_config"])
     return doc
 
@@ -82,7 +82,7 @@ async def update_connector(cluster: Cluster, call: Call) -> Doc:
     doc = _found(cluster, call.id)
     loaded = [id_ for id_ in _apparent_users(cluster, call.id) if id_ in cluster.loaded]
     if loaded:
-        raise refused(400, _in_use(loaded, "undeploy"))
+        raise refused(400 if cluster.release >= (2, 12) else 500, _in_use(loaded, "undeploy"))
     changes = changed_connector(cluster, doc, call.body or {})
     changes["last_updated_time"] = cluster.now()
     return cluster.connectors.merge(call.id, changes, refresh=cluster.refreshes_updates)
@@ -102,7 +102,7 @@ def changed_connector(cluster: Cluster, doc: Doc, body: Doc) -> Doc:
         }
     if "actions" in body:
         changes["actions"] = [_action(action) for action in body["actions"]]
-    if "client_config" in body:
+    if "client_config" in body and cluster.release >= (2, 13):
         changes["client_config"] = _client_config(cluster, body["client_config"])
     parameters = {**doc["parameters"], **changes.get("parameters", {})}
     _check_urls(cluster, {**doc, **changes, "parameters": parameters})
@@ -117,7 +117,7 @@ async def delete_connector(cluster: Cluster, call: Call) -> Doc:
         raise refused(404, "Failed to find connector")
     users = _apparent_users(cluster, call.id)
     if users:
-        raise refused(409, _in_use(users, "delete or update"))
+        raise refused(409 if cluster.release >= (2, 12) else 500, _in_use(users, "delete or update"))
     return cluster.connectors.delete(call.id)
 
 
@@ -212,11 +212,14 @@ def _client_config(cluster: Cluster, given: Doc) -> Doc:
         "max_connection": 30,
         "connection_timeout": timeout,
         "read_timeout": timeout,
-        "retry_backoff_millis": 200,
-        "retry_timeout_seconds": 30,
-        "max_retry_times": 0,
-        "retry_backoff_policy": "constant",
     }
+    if cluster.release >= (2, 15):
+        defaults |= {
+            "retry_backoff_millis": 200,
+            "retry_timeout_seconds": 30,
+            "max_retry_times": 0,
+            "retry_backoff_policy": "constant",
+        }
     if cluster.release >= (3, 5):
         defaults["skip_ssl_verification"] = False
     return {key: given.get(key, default) for key, default in defaults.items()}

@@ -111,7 +111,7 @@ async def predict(cluster: Cluster, call: Call) -> Doc:
     if doc.get("is_enabled") is False:
         raise refused(403, "Model is disabled.")
     if call.id not in cluster.loaded:
-        if not is_on(cluster, "model_auto_deploy.enable"):
+        if cluster.release < (2, 13) or not is_on(cluster, "model_auto_deploy.enable"):
             raise illegal("Model not ready yet. Please deploy the model first.")
         if doc.get("deploy_setting", {}).get("is_auto_deploy_enabled") is False:
             words = "Auto deployment disabled for this model, please deploy model first Model ID:"

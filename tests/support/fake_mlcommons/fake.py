@@ -185,7 +185,7 @@ class FakeMLCommons:
             raise self.crashes[0]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        found = find(request.method, request.path)
+        found = find(request.method, request.path, self.cluster.release)
         route, id_ = found if isinstance(found, tuple) else (None, "")
         call = Call(
             operation=route.operation if route else "unknown",
@@ -242,7 +242,7 @@ class FakeMLCommons:
         if not self.plugin_installed and call.path.startswith(ML):
             raise unknown_route(call.method, call.path)
         if route is None:
-            allowed = find(call.method, call.path)
+            allowed = find(call.method, call.path, self.cluster.release)
             if isinstance(allowed, list) and allowed:
                 raise wrong_method(call.method, call.path, allowed)
             raise unknown_route(call.method, call.path)

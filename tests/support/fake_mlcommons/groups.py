@@ -89,7 +89,8 @@ async def delete_group(cluster: Cluster, call: Call) -> Doc:
             raise refused(500, "Failed to delete data object from index .plugins-ml-model-group")
         raise refused(404, "Failed to find model group")
     if any(doc.get("model_group_id") == call.id for _, doc in cluster.models.searchable()):
-        raise refused(409, "Cannot delete the model group when it has associated model versions")
+        status = 409 if cluster.release >= (2, 12) else 500
+        raise refused(status, "Cannot delete the model group when it has associated model versions")
     return cluster.groups.delete(call.id)
 
 

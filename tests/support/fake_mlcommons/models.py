@@ -16,7 +16,8 @@ from .searching import search
 from .settings import setting
 
 _UNITS = {"NANOSECONDS", "MICROSECONDS", "MILLISECONDS", "SECONDS", "MINUTES", "HOURS", "DAYS"}
-_COPIED = ("guardrails", "interface", "deploy_setting")
+_COPIED = {"guardrails": (2, 13), "interface": (2, 14), "deploy_setting": (2, 13)}
+"""With the release that brought each; an older one drops it without a word."""
 _BUSY_STATES = {"DEPLOYING", "DEPLOYED", "PARTIALLY_DEPLOYED"}
 
 
@@ -81,7 +82,7 @@ async def update_model(cluster: Cluster, call: Call) -> Doc:
             cluster.check_text(words, value)
             changes[field] = value
     changes |= _common_fields(cluster, body)
-    if "deploy_setting" in changes:
+    if "deploy_setting" in changes and cluster.release >= (2, 14):
         changes["deploy_setting"] = {"model_ttl_minutes": -1, **changes["deploy_setting"]}
     if "is_enabled" in body:
         changes["is_enabled"] = body["is_enabled"]
@@ -111,7 +112,7 @@ async def delete_model(cluster: Cluster, call: Call) -> Doc:
         raise refused(404, "Failed to find model")
     if doc["model_state"] in _BUSY_STATES:
         raise refused(
-            400,
+            400 if cluster.release >= (2, 12) else 500,
             "Model cannot be deleted in deploying or deployed state. Try undeploy model first then delete",
         )
     check_unused(cluster, call.id)
@@ -183,10 +184,15 @@ def _connector_fields(cluster: Cluster, doc: Doc, body: Doc, connector_id: str |
 
 def _common_fields(cluster: Cluster, body: Doc) -> Doc:
     """Read what register and update treat alike."""
-    fields: Doc = {name: body[name] for name in _COPIED if name in body}
+    release = cluster.release
+    fields: Doc = {name: body[name] for name, since in _COPIED.items() if name in body and release >= since}
+    if release < (2, 14) and "deploy_setting" in fields:
+        fields["deploy_setting"] = {
+            key: value for key, value in fields["deploy_setting"].items() if key != "model_ttl_minutes"
+        }
     if "model_config" in body and cluster.release >= (3, 1):  # before it is for local models
         fields["model_config"] = body["model_config"]
-    if "rate_limiter" in body:
+    if "rate_limiter" in body and release >= (2, 12):
         if body["rate_limiter"] is None:
             words = "Failed to parse object: expecting token of type [START_OBJECT] but found [VALUE_NULL]"
             raise refused(400, words, "parsing_exception")

@@ -25,14 +25,26 @@ class Route:
     path: str
     handler: Handler
     permission: str
+    since: tuple[int, int] = (0, 0)
+    """The release that brought it."""
 
     def match(self, path: str) -> re.Match[str] | None:
         """Match a whole path."""
         return re.fullmatch(self.path.replace("{id}", "(?P<id>(?!_[a-z]+$)[^/]+)"), path)
 
 
-def _ml(operation: str, method: str, path: str, handler: Handler, permission: str) -> Route:
-    return Route(operation, method, ML + path, handler, _ML_ACTION + permission)
+def _ml(
+    operation: str,
+    method: str,
+    path: str,
+    handler: Handler,
+    permission: str,
+    since: tuple[int, int] = (0, 0),
+) -> Route:
+    return Route(operation, method, ML + path, handler, _ML_ACTION + permission, since)
+
+
+_AGENTS = (2, 13)
 
 
 ROUTES = (
@@ -83,9 +95,9 @@ ROUTES = (
         pipelines.delete_search_pipeline,
         "cluster:admin/search/pipeline/delete",
     ),
-    _ml("register-agent", "POST", "/agents/_register", pipelines.register_agent, "agents/register"),
-    _ml("search-agents", "POST", "/agents/_search", pipelines.search_agents, "agents/search"),
-    _ml("delete-agent", "DELETE", "/agents/{id}", pipelines.delete_agent, "agents/delete"),
+    _ml("register-agent", "POST", "/agents/_register", pipelines.register_agent, "agents/register", _AGENTS),
+    _ml("search-agents", "POST", "/agents/_search", pipelines.search_agents, "agents/search", _AGENTS),
+    _ml("delete-agent", "DELETE", "/agents/{id}", pipelines.delete_agent, "agents/delete", _AGENTS),
     _ml("create-connector", "POST", "/connectors/_create", connectors.create_connector, "create_connector"),
     _ml(
         "search-connectors", "POST", "/connectors/_search", connectors.search_connectors, "connectors/search"
@@ -95,13 +107,13 @@ ROUTES = (
     _ml("delete-connector", "DELETE", "/connectors/{id}", connectors.delete_connector, "connectors/delete"),
     _ml("create-group", "POST", "/model_groups/_register", groups.create_group, "register_model_group"),
     _ml("search-groups", "POST", "/model_groups/_search", groups.search_groups, "model_groups/search"),
-    _ml("get-group", "GET", "/model_groups/{id}", groups.get_group, "model_groups/get"),
+    _ml("get-group", "GET", "/model_groups/{id}", groups.get_group, "model_groups/get", (2, 12)),
     _ml("update-group", "PUT", "/model_groups/{id}", groups.update_group, "update_model_group"),
     _ml("delete-group", "DELETE", "/model_groups/{id}", groups.delete_group, "model_groups/delete"),
     _ml("register-model", "POST", "/models/_register", models.register_model, "register_model"),
     _ml("search-models", "POST", "/models/_search", models.search_models, "models/search"),
     _ml("get-model", "GET", "/models/{id}", models.get_model, "models/get"),
-    _ml("update-model", "PUT", "/models/{id}", models.update_model, "models/update"),
+    _ml("update-model", "PUT", "/models/{id}", models.update_model, "models/update", (2, 12)),
     _ml("delete-model", "DELETE", "/models/{id}", models.delete_model, "models/delete"),
     _ml("deploy-model", "POST", "/models/{id}/_deploy", deploys.deploy_model, "deploy_model"),
     _ml("undeploy-models", "POST", "/models/_undeploy", deploys.undeploy_models, "undeploy_models"),
@@ -117,11 +129,11 @@ ROUTES = (
 )
 
 
-def find(method: str, path: str) -> tuple[Route, str] | list[str]:
-    """Return the route and the object's id, or the methods that the path would take."""
+def find(method: str, path: str, release: tuple[int, int] = (99, 0)) -> tuple[Route, str] | list[str]:
+    """Return the route and the object's id, or the methods that the path would take in this release."""
     allowed: list[str] = []
     for route in ROUTES:
-        match = route.match(path)
+        match = route.match(path) if release >= route.since else None
         if match is not None and route.method == method:
             return route, match.groupdict().get("id", "")
         if match is not None:

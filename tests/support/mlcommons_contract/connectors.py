@@ -24,7 +24,7 @@ async def a_connector_is_shown_as_text_and_without_its_credential(t: Target) -> 
         bogus="ignored",
     )
     connector = t.made("connector", await t.client.create_connector(body))
-    assert connector != "chosen1"
+    assert (connector == "chosen1") is (t.release >= (3, 9))
     document = await t.document("connector", connector)
     for name in ("created_time", "last_updated_time"):
         assert isinstance(document.pop(name), int)
@@ -156,7 +156,11 @@ async def a_used_connector_stays_whatever_the_model_does(t: Target) -> None:
 async def a_stranger_that_shares_a_word_of_the_id_blocks_deletion(t: Target) -> None:
     connector = await t.connector()
     word = connector.lower().split("-")[0]
-    stranger = await t.model(connector_id=f"{word}-stranger", interface={"input": "{}"})
+    if t.release < (3, 9):
+        stranger = await t.model(connector_id=f"{word}-stranger", interface={"input": "{}"})
+    else:  # a register looks for the connector, a change does not
+        stranger = await t.model()
+        await t.client.update_model(stranger, {"connector_id": f"{word}-stranger"})
     with pytest.raises(MLError) as refused:
         await t.client.delete_connector(connector)
     assert (refused.value.code, refused.value.ids) == (MLCode.IN_USE, (stranger,))

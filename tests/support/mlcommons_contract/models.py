@@ -32,7 +32,7 @@ async def a_model_is_shown_as_it_was_registered(t: Target) -> None:
         }
     )
     model = t.made("model", registered.model_id)
-    assert model != "chosen1"
+    assert (model == "chosen1") is (t.release >= (3, 9))
     document = await t.document("model", model)
     for field in ("created_time", "last_updated_time"):
         assert isinstance(document.pop(field), int)
