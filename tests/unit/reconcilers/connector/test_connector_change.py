@@ -8,24 +8,14 @@ from typing import Any
 import pytest
 
 from opensearch_ml_operator.errors import MLCode
-from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.reconcilers import connector_change
 from opensearch_ml_operator.reconcilers.connector import ConnectorReconciler
 from opensearch_ml_operator.reconcilers.connector_change import InPlace, NewRevision, Refuse, Strategy
 from opensearch_ml_operator.reconcilers.ports import SecretData
-from support.kind_documents import PREDICT
 from support.memory_opensearch import MemoryOpenSearch
-from support.memory_ports import NAMESPACE, Stage
+from support.memory_ports import NAMESPACE
+from unit.reconcilers.connector.one_connector import KEY, MODEL, SPEC, respec
 from unit.reconcilers.driving import Driver
-
-KEY = ObjectKey("MLConnector", NAMESPACE, "one")
-MODEL = ObjectKey("RemoteModel", NAMESPACE, "user")
-SPEC: Mapping[str, Any] = {
-    "connectionRef": {"name": "main"},
-    "actions": [PREDICT],
-    "parameters": {"model": "small", "size": 3},
-    "credentials": [{"name": "key", "secretKeyRef": {"name": "keys", "key": "a"}}],
-}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +25,8 @@ SPEC: Mapping[str, Any] = {
         ("Swap", True, (), NewRevision),
         ("Swap", False, ("parameters.x",), NewRevision),
         ("Swap", True, ("parameters.x",), NewRevision),
+        ("Redeploy", True, (), InPlace),
+        ("Redeploy", True, ("parameters.x",), Refuse),
         ("InPlaceOnly", False, (), InPlace),
         ("InPlaceOnly", True, (), InPlace),
         ("InPlaceOnly", False, ("parameters.x",), Refuse),
@@ -85,29 +77,6 @@ def test_what_a_change_in_place_cannot_express(
 ) -> None:
     wanted, observed = {**CONTENT, **content}, {**SHOWN, **shown}
     assert connector_change.unsayable(wanted, observed, same_credential_names=names) == found
-
-
-@pytest.fixture
-def stage() -> Stage:
-    stage = Stage()
-    stage.add("MLConnector", "one", spec=SPEC)
-    stage.secrets.secrets[NAMESPACE, "keys"] = SecretData("uid/1", {"a": b"first", "b": b"second"})
-    return stage
-
-
-@pytest.fixture
-def cluster(stage: Stage) -> MemoryOpenSearch:
-    return stage.cluster()
-
-
-@pytest.fixture
-def driver(stage: Stage, cluster: MemoryOpenSearch) -> Driver:
-    assert not cluster.calls
-    return Driver(stage, ConnectorReconciler(stage.ports()), KEY)
-
-
-def respec(driver: Driver, **changes: Any) -> None:
-    driver.stage.store.change(KEY, spec={**driver.snapshot.spec, **changes})
 
 
 def use(driver: Driver, cluster: MemoryOpenSearch, *, state: str = "DEPLOYED") -> str:

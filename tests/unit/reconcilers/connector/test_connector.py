@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from opensearch_ml_operator.errors import MLCode, StatusConflictError
-from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.reconcilers.connector import ConnectorReconciler
 from opensearch_ml_operator.reconcilers.ports import SecretData
-from support.kind_documents import PREDICT
 from support.memory_opensearch import MemoryOpenSearch
-from support.memory_ports import NAMESPACE, Stage
+from support.memory_ports import NAMESPACE
+from unit.reconcilers.connector.one_connector import KEY, respec, use
 from unit.reconcilers.driving import Driver
-
-KEY = ObjectKey("MLConnector", NAMESPACE, "one")
-MODEL = ObjectKey("RemoteModel", NAMESPACE, "user")
-SPEC: Mapping[str, Any] = {
-    "connectionRef": {"name": "main"},
-    "actions": [PREDICT],
-    "credentials": [{"name": "key", "secretKeyRef": {"name": "keys", "key": "a"}}],
-    "update": {"keepOldFor": "10m"},
-}
-
-
-@pytest.fixture
-def stage() -> Stage:
-    stage = Stage()
-    stage.add("MLConnector", "one", spec=SPEC)
-    stage.secrets.secrets[NAMESPACE, "keys"] = SecretData("uid/1", {"a": b"first", "b": b"second"})
-    return stage
-
-
-@pytest.fixture
-def cluster(stage: Stage) -> MemoryOpenSearch:
-    return stage.cluster()
-
-
-@pytest.fixture
-def driver(stage: Stage, cluster: MemoryOpenSearch) -> Driver:
-    assert not cluster.calls
-    return Driver(stage, ConnectorReconciler(stage.ports()), KEY)
-
-
-def use(driver: Driver, **status: Any) -> None:
-    """Let a RemoteModel refer to the connector."""
-    driver.stage.add("RemoteModel", "user", status=status)
-    driver.stage.links[KEY] = (MODEL,)
-
-
-def respec(driver: Driver, **changes: Any) -> None:
-    driver.stage.store.change(KEY, spec={**driver.snapshot.spec, **changes})
 
 
 async def test_created_once_and_then_left_alone(driver: Driver, cluster: MemoryOpenSearch) -> None:
