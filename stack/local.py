@@ -84,6 +84,10 @@ class Stack:
         """Return Prometheus' own checker of rules and metrics."""
         return self._built(go_binaries.prometheus()) / "promtool"
 
+    def prometheus(self) -> Path:
+        """Return Prometheus itself."""
+        return self._built(go_binaries.prometheus()) / "prometheus"
+
     def logs(self) -> list[Path]:
         """Return the logs of all servers that were started."""
         return sorted(self.folder.glob("*/*.log"))

@@ -10,7 +10,7 @@ from typing import Final
 ETCD: Final = "3.6.8"
 KUBERNETES: Final = "1.36.3"
 HELM: Final = "4.3.1"
-# For promtool, which checks the alerts. As a Go module version 3.16.0 is v0.316.0.
+# With promtool, which checks the alerts. As a Go module version 3.16.0 is v0.316.0.
 PROMETHEUS: Final = "3.16.0"
 
 # The two releases whose ML Commons plugin is published as an artifact; Security is for 2.19.1 alone.

@@ -123,6 +123,13 @@ def test_the_api_server_accepts_every_manifest(
     assert len(answer.splitlines()) == len(known)
 
 
+def test_the_base_for_kustomize_is_accepted(control_plane: ControlPlane) -> None:
+    options = ("--dry-run=server", "--server-side", "--force-conflicts", "--output=name")
+    answer = control_plane.run_kubectl("apply", *options, "-k", str(ROOT / "deploy"))
+    assert f"deployment.apps/{NAME}" in answer
+    assert f"customresourcedefinition.apiextensions.k8s.io/remotemodels.{GROUP}" in answer
+
+
 def test_cluster_wide_rights(install: Install, control_plane: ControlPlane) -> None:
     install({})
     granted = [*IN_A_NAMESPACE, *elsewhere(IN_A_NAMESPACE), *OWN_LEASE, OWN_CRD, *NAMESPACES]
