@@ -11,11 +11,12 @@ import pytest
 
 from component.conftest import Stage
 from opensearch_ml_operator.cli.exits import Exit
-from opensearch_ml_operator.constants import API_VERSION
+from opensearch_ml_operator.constants import API_VERSION, DELETE_ORPHANS_ANNOTATION
+from opensearch_ml_operator.reconcilers.create import Role, imprint, marker
 from support.command_line import Ran, run
 from support.eventually import eventually
 from support.fake_kube.faults import Fault
-from support.scene import CONNECTORS, GROUPS, MODELS, Scene, connector_spec
+from support.scene import CONNECTIONS, CONNECTORS, GROUPS, MODELS, Scene, connector_spec
 
 from .test_holding import effects
 
@@ -98,6 +99,20 @@ async def test_adoption_in_files_is_tried_in_memory(rest: Scene, tmp_path: Path)
     spec = connector_spec(adopt={"id": "by-hand"}, parameters={"model": "small"})
     ran = await command("diff", "-f", manifest(tmp_path, "MLConnector", "mine", spec), "-o", "json")
     assert (ran.code, ran.document["items"][0]["id"]) == (Exit.OK, "by-hand"), ran.out
+
+
+async def test_a_connection_that_deletes_orphans_deletes_none_here(stage: Stage) -> None:
+    world = await stage(start=False)
+    world.everything()
+    world.edit(CONNECTIONS, "main", orphans={"policy": "Delete", "after": "1h"})
+    uid = world.get(CONNECTIONS, "main")["metadata"]["uid"]
+    mark = f"{marker('0' * 32, Role.GROUP, 1)} {imprint(uid)}"
+    world.ml.groups["orphan"] = {"name": "orphan", "description": mark, "created_time": 1}
+    world.kube.annotate(CONNECTIONS, "main", {DELETE_ORPHANS_ANNOTATION: "orphan"}, "team")
+    ran = await command("diff", "-o", "json")
+    assert [each["differs"] for each in ran.document["items"]][:2] == [True, True], ran.out
+    assert "orphan" in world.ml.groups
+    assert effects(world) == []
 
 
 @pytest.mark.usefixtures("rest")

@@ -14,10 +14,9 @@ from typing import Any
 from ..constants import Reason
 from ..kube.secrets import KubeSecretSource
 from ..models.snapshot import ObjectKey, Snapshot
-from ..reconcilers.connection import SPECS
 from . import options as shared
 from .cluster import Cluster, kind_of, open_cluster
-from .dry import ORDER, DryRun, Looked
+from .dry import CONNECTIONS, ORDER, DryRun, Looked
 from .exits import Exit, usage
 from .manifests import load
 from .remote import forwarded
@@ -46,7 +45,9 @@ async def run(options: argparse.Namespace, shell: Shell) -> Exit:
         found = await cluster.list_allowed(shell)
         known = {each.key: each for objects in found.values() for each in objects}
         chosen = await _chosen(cluster, known, options)
-        known |= {key: forwarded(each, options.endpoint) for key, each in known.items() if key.kind in SPECS}
+        known |= {
+            key: forwarded(each, options.endpoint) for key, each in known.items() if key.kind in CONNECTIONS
+        }
         entries = []
         async with DryRun(cluster, shell, KubeSecretSource(cluster.kube), known.values()) as operator:
             for snapshot in sorted(chosen, key=lambda each: (ORDER.index(each.key.kind), each.key)):
@@ -67,9 +68,9 @@ async def _chosen(
     if options.filename:
         return await _of_files(cluster, known, options.filename)
     if not options.objects:
-        return [each for each in known.values() if each.key.kind in ORDER[2:] and not each.deleting]
+        return [each for each in known.values() if each.key.kind in ORDER and not each.deleting]
     keys = [cluster.key(each) for each in options.objects]
-    if strange := next((key for key in keys if key.kind not in ORDER[2:]), None):
+    if strange := next((key for key in keys if key.kind not in ORDER), None):
         raise usage(f"{strange}: a connection stands for nothing in OpenSearch")
     return [await cluster.get(key) for key in keys]
 
@@ -87,7 +88,7 @@ async def _of_files(
             if live is None
             else replace(live, spec=snapshot.spec, generation=live.generation + changed)
         )
-    chosen = [known[each.key] for each in written if each.key.kind in ORDER[2:]]
+    chosen = [known[each.key] for each in written if each.key.kind in ORDER]
     if not chosen:
         raise usage("no group, connector, model or settings of ours in these files")
     return chosen

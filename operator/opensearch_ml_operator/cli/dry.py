@@ -43,9 +43,15 @@ from .cluster import Cluster, condition
 from .remote import NoTokens
 from .shell import Shell
 
-ORDER: Final = (CLUSTER_CONNECTION, CONNECTION, SETTINGS, GROUP, CONNECTOR, MODEL)
+CONNECTIONS: Final = (CLUSTER_CONNECTION, CONNECTION)
+ORDER: Final = (SETTINGS, GROUP, CONNECTOR, MODEL)
 """Each kind after those that it may refer to."""
 _CONDITIONS: Final = ("ReferencesResolved", "CredentialsResolved", "Synced")
+_UNSAID: Final = {
+    "reason": "Unknown",
+    "message": "The operator would wait with a verdict: look again in a moment.",
+}
+_VERDICTS: Final = frozenset({"conditions", "pendingChanges"})
 _STEPS: Final = 5
 """Reconciles that an object may ask for at once, such as one after an adoption."""
 
@@ -79,8 +85,9 @@ class Looked:
     @property
     def failing(self) -> Mapping[str, Any]:
         """The condition that says that it differs, or why that cannot be said; empty when all is well."""
-        found = (condition(self.snapshot, name) for name in _CONDITIONS)
-        return next((each for each in found if each.get("status") == "False"), {})
+        found = [condition(self.snapshot, name) for name in _CONDITIONS]
+        failing = next((each for each in found if each.get("status") == "False"), {})
+        return failing if failing or found[-1] else _UNSAID
 
 
 class DryRun:
@@ -93,7 +100,7 @@ class DryRun:
         self._cluster = cluster
         self._cache, self._links = Cache(), Links()
         for each in known:
-            snapshot = replace(each, annotations=_harmless(each.annotations))
+            snapshot = _harmless(each) if each.key.kind in CONNECTIONS else each
             self._cache.offer(snapshot)
             self._links.replace(snapshot.key, references_of(snapshot))
         self._pool = Pool(
@@ -132,7 +139,7 @@ class DryRun:
 
     async def __aenter__(self) -> Self:
         await self._label()
-        for kind in (CLUSTER_CONNECTION, CONNECTION):
+        for kind in CONNECTIONS:
             for connection in self._cache.of_kind(kind):
                 await self.look(connection)
         return self
@@ -145,13 +152,17 @@ class DryRun:
         for connection in self._links.references(snapshot.key):
             if error := self._errors.get(connection):
                 return Looked(snapshot, error)
-        spec = snapshot.spec if snapshot.key.kind in ORDER[:2] else {**snapshot.spec, "suspend": True}
+        spec = snapshot.spec if snapshot.key.kind in CONNECTIONS else {**snapshot.spec, "suspend": True}
         reconciler = self._reconcilers[snapshot.key.kind]
-        seen = replace(snapshot, spec=spec)
+        # Only what is found now counts, not what stands in the status already.
+        status = {name: value for name, value in snapshot.status.items() if name not in _VERDICTS}
+        seen = replace(snapshot, spec=spec, status=status)
         try:
             for _ in range(_STEPS):
                 outcome = await reconciler.reconcile(seen)
-                seen = replace(self._cache.get(snapshot.key) or seen, spec=spec)
+                written = self._cache.get(snapshot.key)
+                if written is not None and written.resource_version != snapshot.resource_version:
+                    seen = replace(written, spec=spec)
                 if outcome.requeue_after != 0:
                     break
         except OperatorError as error:
@@ -171,9 +182,13 @@ class DryRun:
             self._cache.label(namespace, known)
 
 
-def _harmless(annotations: Mapping[str, str]) -> Mapping[str, str]:
-    """Return annotations without the one that deletes."""
-    return {name: value for name, value in annotations.items() if name != DELETE_ORPHANS_ANNOTATION}
+def _harmless(connection: Snapshot) -> Snapshot:
+    """Return a connection that does not ask for anything to be deleted."""
+    annotations = {
+        key: word for key, word in connection.annotations.items() if key != DELETE_ORPHANS_ANNOTATION
+    }
+    spec = {name: value for name, value in connection.spec.items() if name != "orphans"}
+    return replace(connection, annotations=annotations, spec=spec)
 
 
 @dataclass(slots=True)

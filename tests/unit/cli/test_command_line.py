@@ -13,7 +13,7 @@ from opensearch_ml_operator.cli.exits import Exit
 from support.command_line import run
 
 ROOT = Path(__file__).parents[3]
-HEAVY = ("pydantic", "kubernetes", "httpx", "yaml", "aiohttp")
+HEAVY = ("kopf", "kubernetes", "pydantic", "httpx", "yaml", "aiohttp")
 
 
 @pytest.mark.parametrize("name", command_line.COMMANDS)
