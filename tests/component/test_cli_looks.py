@@ -58,6 +58,19 @@ async def test_status_goes_on_without_what_may_not_be_read(world: Scene) -> None
     assert "rmodel/model" in ran.out
 
 
+async def test_what_is_held_is_marked(world: Scene) -> None:
+    world.everything()
+    await world.ready(seconds=60)
+    world.edit(MODELS, "model", suspend=True)
+    world.edit(GROUPS, "group", managementPolicy="Observe")
+    await world.ready(seconds=60)
+    ran = await command("status", "-n", "team")
+    assert "Succeeded (suspended)" in ran.out
+    assert "Succeeded (observed)" in ran.out
+    lines = (await command("tree", "-n", "team")).out.splitlines()
+    assert [line.rpartition(", ")[2] for line in (lines[1], lines[-1])] == ["observed", "suspended"]
+
+
 async def test_status_of_a_spec_that_nobody_has_acted_on(stage: Stage) -> None:
     world = await stage(start=False)
     world.everything()
@@ -175,6 +188,18 @@ async def test_doctor_sees_an_operator_that_does_not_run_or_is_another(stage: St
     operator = checks(await command("doctor", "-o", "json"), "Kubernetes")["operator"]
     assert operator["verdict"] == "warning"
     assert "operator:0.0.1" in operator["message"]
+
+
+async def test_doctor_tells_of_orphans(stage: Stage) -> None:
+    world = await stage(start=False)
+    world.connection()
+    ready = {"type": "Ready", "status": "True", "reason": "Succeeded", "observedGeneration": 1}
+    condition = {**ready, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    status = {"conditions": [condition], "observedGeneration": 1, "orphanCount": 2}
+    world.kube.patch(CONNECTIONS, "main", {"status": status}, "team", subresource="status")
+    found = checks(await command("doctor", "-n", "team", "-o", "json"), "OpenSearchConnection team/main")
+    assert found["the operator"]["verdict"] == "warning"
+    assert "2 objects without a resource" in found["the operator"]["message"]
 
 
 async def test_doctor_changes_nothing(stage: Stage) -> None:

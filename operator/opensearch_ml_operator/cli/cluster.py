@@ -155,6 +155,13 @@ def connection_used(snapshot: Snapshot) -> ObjectKey:
     return connection_key(snapshot)
 
 
+def held(snapshot: Snapshot) -> str:
+    """Return the word for an object of which nothing is changed; empty for all others."""
+    if snapshot.spec.get("managementPolicy") == "Observe":
+        return "observed"
+    return "suspended" if snapshot.spec.get("suspend") else ""
+
+
 def on_record(snapshot: Snapshot) -> set[str]:
     """Return the ids of everything in OpenSearch that an object stands for."""
     status = snapshot.status

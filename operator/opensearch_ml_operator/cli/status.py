@@ -9,7 +9,7 @@ from typing import Any
 
 from ..models.snapshot import Snapshot
 from . import options as shared
-from .cluster import Cluster, is_ready, kind_of, open_cluster, verdict
+from .cluster import Cluster, held, is_ready, kind_of, open_cluster, verdict
 from .exits import Exit
 from .shell import Shell, ago
 from .words import MARKS, reason_link, wrapped
@@ -71,7 +71,7 @@ def _row(snapshot: Snapshot, now: datetime, *, everywhere: bool) -> tuple[str, .
         *((snapshot.key.namespace,) if everywhere else ()),
         MARKS[well],
         f"{kind_of(snapshot.key.kind).short_name}/{snapshot.key.name}",
-        reason + (" (suspended)" if snapshot.spec.get("suspend") else ""),
+        f"{reason} ({word})" if (word := held(snapshot)) else reason,
         str(status.get("state") or status.get("version") or ""),
         str(status.get("id") or ""),
         ago(snapshot.created, now),

@@ -17,7 +17,7 @@ from ..reconcilers.references import (
     connection_key,
 )
 from . import options as shared
-from .cluster import is_ready, open_cluster, verdict
+from .cluster import held, is_ready, open_cluster, verdict
 from .exits import Exit
 from .shell import Shell
 from .words import MARKS
@@ -117,9 +117,7 @@ def _facts(snapshot: Snapshot) -> list[str]:
         facts.append(f"{status['state']}{nodes}")
     if snapshot.key.kind == MODEL and isinstance(ref := snapshot.spec.get("modelGroupRef"), Mapping):
         facts.append(f"group {ref.get('name')}")
-    if snapshot.spec.get("suspend"):
-        facts.append("suspended")
-    return facts
+    return [*facts, word] if (word := held(snapshot)) else facts
 
 
 def _document(node: Node) -> dict[str, Any]:
