@@ -42,6 +42,38 @@ def rotate(world: Scene, token: str) -> None:
     world.look_again(CONNECTORS, "connector")
 
 
+RETAIN = {"opensearchml.io/deletion-policy": "Retain"}
+
+
+@pytest.mark.parametrize("step", ["create-group", "register-model", "deploy-model"])
+async def test_a_connector_that_is_retained_takes_its_trial_along(world: Scene, step: str) -> None:
+    connector, model = await in_use(world)
+    hold = world.ml.hold(step)
+    rotate(world, RIGHT)
+    await eventually(hold.arrived.is_set)
+    for plural, name in ((CONNECTORS, "connector"), (MODELS, "model")):
+        world.kube.annotate(plural, name, RETAIN, world.namespace)
+    world.delete(MODELS, "model")
+    world.delete(CONNECTORS, "connector")
+    hold.release()
+    await eventually(lambda: world.kube.get(CONNECTORS, "connector", world.namespace) is None, seconds=30)
+    assert list(world.ml.connectors) == [connector]
+    assert list(world.ml.models) == [model]
+
+
+async def test_a_connector_is_let_go_when_its_trial_cannot_be_cleared_away(world: Scene) -> None:
+    await in_use(world)
+    hold = world.ml.hold("predict")
+    rotate(world, RIGHT)
+    await eventually(hold.arrived.is_set)
+    world.ml.fail("undeploy-model", times=10_000)
+    hold.release()
+    for plural, name in ((CONNECTORS, "connector"), (MODELS, "model")):
+        world.kube.annotate(plural, name, RETAIN, world.namespace)
+        world.delete(plural, name)
+    await eventually(lambda: world.kube.get(CONNECTORS, "connector", world.namespace) is None, seconds=30)
+
+
 async def swapped(world: Scene, first: str, model: str) -> None:
     """Wait until the model is on another connector, with the right key, and nothing else is left."""
     await eventually(lambda: world.ml.cluster.loaded.get(model) not in {first, None}, seconds=30)

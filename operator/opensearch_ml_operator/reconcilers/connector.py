@@ -99,9 +99,11 @@ class ConnectorReconciler:
         session = Session(self._ports, snapshot, MLConnectorStatus)
         status = session.status
         left = status.id or status.pending or status.previous or status.candidate or status.trial
+        connection = references.connection_key(snapshot)
+        connected = managed.connection_for_deletion(self._ports, connection)
         if adoption.releases(self._ports, snapshot) or not (left or managed.lost(session)):
-            return await managed.retained(session, references.connection_key(snapshot))
-        connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
+            waiting = await self._revisions.tidy(session, connected, self._trials)
+            return waiting or await managed.retained(session, connection)
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         waiting = await managed.held(session, "Delete them, or give them another connector.")

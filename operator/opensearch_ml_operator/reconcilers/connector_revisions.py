@@ -10,19 +10,23 @@ from ..errors import MLCode, MLError
 from ..models.common import seconds
 from ..models.connector import MLConnectorStatus, PreviousConnector
 from . import connector_body, managed
-from .conditions import false
+from .conditions import Fact, false
 from .connector_target import Wanted
+from .connector_trial import Trials
 from .connector_users import users
 from .create import Role
 from .creation import Created, Creation
 from .outcome import Outcome
 from .ports import MLCommons
 from .records import digest, moment
+from .references import Connected, Unknown
 from .session import Session
 
 MOST_PREVIOUS = 15
 """Revisions that are kept at once; more are not made, because status could not name them."""
 _HELD_POLL = 30.0
+_TIDYING = 60.0
+"""Seconds after the request to delete for which a trial is cleared away before a connector is let go."""
 _HYPHEN_TRIES = 5
 """A bound only: more than two tries are rare."""
 
@@ -62,6 +66,29 @@ class Revisions:
                     raise
                 kept.append(previous)
         return kept
+
+    async def tidy(
+        self, session: Session[MLConnectorStatus], connected: Connected | Fact | Unknown, trials: Trials
+    ) -> Outcome | None:
+        """Take away what was being tried when a connector is let go; None when that is done, or will not be.
+
+        Nobody else knows of it. But a connector may be let go because its cluster is gone for good.
+        """
+        candidate = session.status.candidate
+        deleted = moment(session.snapshot.deleted)
+        late = deleted is None or (session.ports.now() - deleted).total_seconds() > _TIDYING
+        if late or (candidate is None and session.status.trial is None):
+            return None
+        if not isinstance(connected, Connected):
+            return Outcome(requeue_after=1)
+        try:
+            waiting = await trials.clear(session, connected.client)
+            if waiting is None and candidate is not None:
+                gone = await remover(connected.client).remove(candidate.id)
+                waiting = None if gone else Outcome(requeue_after=managed.DELETE_POLL)
+        except MLError:
+            return Outcome(requeue_after=1)
+        return waiting
 
     async def _too_many(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
         """Make no further revision before an earlier one could be deleted."""
