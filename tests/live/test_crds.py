@@ -239,6 +239,7 @@ STATUSES: dict[str, StatusBase] = {
         **MANAGED,
         revision=2,
         live_revision=1,
+        models_held_since=TIME,
         candidate=Candidate(id="new", revision=2, spec_hash="0a", credential_revision="uid/6"),
         trial=Trial(revision=2, model_group_id="g", model_id="m"),
         previous=[PreviousConnector(id="old", since=TIME)],

@@ -84,7 +84,7 @@ def test_a_missing_permission_is_named(stages: Mapping[str, Stage], operator: Op
         unnamed()
         return all(seen[permission] or settled(stages[name]) for permission, name in PLACES.items())
 
-    until(all_have_come_as_far_as_they_can, seconds=90, poll=1, told=unnamed)
+    until(all_have_come_as_far_as_they_can, seconds=240, poll=1, told=unnamed)
     for stage in stages.values():
         # What somebody changed is put back, and every object is read alone.
         stage.kube.patch("RemoteModel", "first", {"spec": {"description": "changed"}})
