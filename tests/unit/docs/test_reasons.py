@@ -31,10 +31,3 @@ def test_the_conditions_that_are_named_exist() -> None:
     }
     assert named
     assert named <= {condition.value for condition in ConditionType}
-
-
-def test_links_lead_to_headings() -> None:
-    other = (Path(__file__).parents[3] / "docs" / "opensearch-role.md").read_text()
-    linked = re.findall(r"reasons\.md#(\w+)", other)
-    assert linked
-    assert set(linked) <= {reason.lower() for reason in Reason}

@@ -1,0 +1,113 @@
+"""Every page: its links and anchors lead somewhere, and its manifests are what the operator takes."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from opensearch_ml_operator.constants import API_VERSION, GROUP
+from opensearch_ml_operator.crdgen import definition
+from opensearch_ml_operator.models.kinds import by_kind
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")])
+CODE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+HERE_DOCUMENT = re.compile(r"<<'?EOF'?\n(.*?)^EOF$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+VARIABLE = re.compile(r"\$[A-Z]+\b")
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+Document = dict[str, Any]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that a page's headings get: lower case, without punctuation, spaces as hyphens."""
+    headings = re.findall(r"^#+ (.+)$", CODE.sub("", page.read_text()), re.MULTILINE)
+    words = [LINK.sub("]", heading) for heading in headings]
+    return {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in words}
+
+
+def broken(page: Path) -> list[str]:
+    """Return the links of a page to files or headings that do not exist."""
+    found = []
+    for link in LINK.findall(CODE.sub("", page.read_text())):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        leads = target.exists() and (not anchor or (target.suffix == ".md" and anchor in anchors(target)))
+        if "://" not in link and not leads:
+            found.append(link)
+    return found
+
+
+def manifests(page: Path) -> list[Document]:
+    """Return the documents of our kinds that a page shows, in YAML blocks and in what shells are given."""
+    blocks = CODE.findall(page.read_text())
+    texts = [text for language, text in blocks if language == "yaml"]
+    for _, text in blocks:
+        texts += [VARIABLE.sub("https://opensearch.example", each) for each in HERE_DOCUMENT.findall(text)]
+    documents = chain.from_iterable(map(yaml.safe_load_all, texts))
+    return [each for each in documents if str(each.get("apiVersion", "")).startswith(f"{GROUP}/")]
+
+
+OURS = [
+    pytest.param(each, id=f"{page.stem}-{each['kind']}-{each['metadata']['name']}")
+    for page in PAGES
+    for each in manifests(page)
+]
+
+
+def unknown(document: object, schema: Document, path: str) -> list[str]:
+    """Return the fields of a document that the API server would drop."""
+    match document, schema:
+        case dict(), {"properties": properties}:
+            lost = [f"{path}.{key}" for key in document.keys() - properties.keys()]
+            inner = [
+                (f"{path}.{key}", document[key], properties[key]) for key in document.keys() & properties
+            ]
+            return lost + [found for at, value, part in inner for found in unknown(value, part, at)]
+        case list(), {"items": items}:
+            return [found for value in document for found in unknown(value, items, f"{path}[]")]
+        case _:
+            return []
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    assert broken(page) == []
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(PAGES) > 15
+    assert sum(len(LINK.findall(page.read_text())) for page in PAGES) > 150
+    assert len(OURS) > 3
+
+
+def test_a_broken_link_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "other.md").write_text("# One (small) heading\n\n```\n# no heading\n```\n")
+    page = tmp_path / "page.md"
+    page.write_text(
+        "[a](other.md) [b](other.md#one-small-heading) [c](#here) [d](no.md) [e](other.md#no-heading)\n\n"
+        "# Here\n\n```\n[f](no.md)\n```\n[g](https://example.org/#x)\n"
+    )
+    assert broken(page) == ["no.md", "other.md#no-heading"]
+
+
+@pytest.mark.parametrize("document", OURS)
+def test_manifests_are_what_the_operator_takes(document: Document) -> None:
+    assert document["apiVersion"] == API_VERSION
+    info = by_kind(document["kind"])
+    info.spec.model_validate(document["spec"])
+    schema = definition(info)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert unknown(document["spec"], schema["properties"]["spec"], "spec") == []
+
+
+@each_page
+def test_yaml_blocks_can_be_read(page: Path) -> None:
+    for language, text in CODE.findall(page.read_text()):
+        if language == "yaml":
+            assert list(yaml.safe_load_all(text))
