@@ -27,8 +27,10 @@ def test_every_permission_is_explained() -> None:
     assert rows == ROLE["cluster_permissions"]
 
 
-def test_the_page_counts_right() -> None:
-    assert f"{len(ROLE['cluster_permissions'])} cluster permissions" in PAGE
+def test_the_pages_count_right() -> None:
+    number = len(ROLE["cluster_permissions"])
+    assert f"{number} cluster permissions" in PAGE
+    assert f"the {number} permissions of" in (ROOT / "SECURITY.md").read_text()
 
 
 def test_the_role_for_probes_is_one_permission_more() -> None:

@@ -107,6 +107,12 @@ def test_manifests_are_what_the_operator_takes(document: Document) -> None:
 
 
 @each_page
+def test_tests_that_it_names_exist(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w/.-]+)`", page.read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@each_page
 def test_yaml_blocks_can_be_read(page: Path) -> None:
     for language, text in CODE.findall(page.read_text()):
         if language == "yaml":
