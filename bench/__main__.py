@@ -22,6 +22,7 @@ from bench.table import table
 from stack import versions
 from stack.local import Stack, open_stack
 from stack.operator_process import OperatorProcess, start_operator
+from support.live_remote import open_remote
 from support.live_sets import KEY, Sets
 from support.live_stage import Stage, open_stage
 
@@ -96,7 +97,8 @@ def _driven(stage: Stage, operator: OperatorProcess, sets: int, steps: list[str]
 
 def _counted(figures: Figures, stage: Stage, prefix: str) -> Figures:
     """Add the models that are there and belong to no set."""
-    spare = len(stage.remote.find("models", prefix)) - figures.sets
+    with open_remote(stage.sets.node) as remote:  # a connection that has rested is closed by the server
+        spare = len(remote.find("models", prefix)) - figures.sets
     return replace(figures, spare=spare)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..constants import ConditionType, Reason
 from ..models.model import RemoteModelSpec, RemoteModelStatus
 from . import model_body, model_status
-from .conditions import Fact, false, true
+from .conditions import Fact, false, find, true
 from .create import Role
 from .creation import Created, Creation
 from .model_references import Resolved
@@ -58,6 +58,7 @@ class Registration:
                 await session.record(missing)
                 return Outcome(retry=True)
         if not resolved.registers.try_enter(key, target.body["model_group_id"]):
+            await _show_waiting(session)
             return Outcome(requeue_after=PARKED)
         try:
             created = await self._creation.run(
@@ -137,6 +138,16 @@ class Registration:
             self._creation.forget(session.snapshot.uid)
         else:
             await self._creation.intend_role(session, Role.DEPLOY, *facts, **changes)
+
+
+async def _show_waiting(session: Session[RemoteModelStatus]) -> None:
+    """Take back what was said about a reference that is good by now: in a crowd a turn may take minutes."""
+    said = find(session.status.conditions, ConditionType.REFERENCES_RESOLVED)
+    if said is not None and said.status != "True":
+        words = "Waits for its turn: few registers run at a time on a cluster."
+        await session.record(
+            true(ConditionType.REFERENCES_RESOLVED), false(ConditionType.SYNCED, Reason.CREATING, words)
+        )
 
 
 async def _missing(target: Target) -> Fact | None:

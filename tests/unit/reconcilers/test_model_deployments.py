@@ -8,8 +8,9 @@ import pytest
 
 from opensearch_ml_operator.errors import MLCode
 from opensearch_ml_operator.models.snapshot import ObjectKey
+from opensearch_ml_operator.reconcilers.model_registration import PARKED
 from support.memory_opensearch import MemoryOpenSearch
-from support.memory_ports import NAMESPACE, SECRET
+from support.memory_ports import NAMESPACE, SECRET, ready
 from unit.reconcilers.driving import Driver
 from unit.reconcilers.remote_model import KEY, fresh, respec
 
@@ -147,3 +148,30 @@ async def test_a_spec_that_cannot_be_followed_gives_the_slots_back(
 
     assert gate.inside == 0
     assert driver.condition("Ready")[0] == "False"
+
+
+async def test_a_model_that_waits_for_its_turn_does_not_blame_its_group(
+    driver: Driver, cluster: MemoryOpenSearch
+) -> None:
+    group = ObjectKey("MLModelGroup", NAMESPACE, "group")
+    there = driver.stage.store.objects[group].status
+    driver.stage.store.change(group, status=ready("False", "Creating"))
+    await driver.until(lambda _: "conditions" in driver.status)
+    assert driver.condition("ReferencesResolved") == ("False", "ModelGroupNotReady")
+
+    driver.stage.store.change(group, status=there)
+    gate = driver.stage.pool.gate(ObjectKey("OpenSearchConnection", NAMESPACE, "main"), "register")
+    others = [ObjectKey("RemoteModel", NAMESPACE, f"other-{number}") for number in range(gate.limit)]
+    assert all(gate.try_enter(other, other.name) for other in others)
+    assert (await driver.once()).requeue_after == PARKED
+    assert driver.condition("ReferencesResolved")[0] == "True"
+    assert driver.condition("Synced") == ("False", "Creating")
+    assert "turn" in driver.message("Ready")
+    writes = len(driver.stage.store.writes)
+    await driver.once()
+    assert len(driver.stage.store.writes) == writes
+    assert cluster.count("register_model") == 0
+
+    gate.leave(others[0])
+    await driver.rest()
+    assert driver.condition("Ready")[0] == "True"
