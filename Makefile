@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKS  := requirements.lock requirements-build.lock requirements-dev.lock
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: venv stack lint format test crash bench demo crds manifest lock clean
+.PHONY: venv stack lint format test crash bench demo crds manifest lock version bump notes clean
 
 venv: $(VENV)/installed
 $(VENV)/installed: $(LOCKS) pyproject.toml
@@ -74,6 +74,20 @@ HELM ?= helm
 manifest:
 	$(HELM) template opensearch-ml-operator deploy/chart --namespace opensearch-ml --set crds.install=false \
 		| sed -e '/app.kubernetes.io\/managed-by: /d' -e '/helm.sh\/chart: /d' > deploy/install.yaml
+
+# The version is in one place; `make bump NEW=0.2.0` changes it there and wherever it is repeated.
+VERSION   = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/opensearch_ml_operator/__init__.py)
+VERSIONED := operator/opensearch_ml_operator/__init__.py deploy/chart/Chart.yaml deploy/install.yaml docs/install.md \
+	examples/gitops/argocd/operator.yaml examples/gitops/flux/operator.yaml
+bump:
+	sed -i 's/\b\(v\?\)$(subst .,\.,$(VERSION))\b/\1$(NEW)/g' $(VERSIONED)
+
+# For a release: the tag must be the version, and the changelog must tell of it.
+version:
+	@test "$(TAG)" = "v$(VERSION)" || { echo "the tag is $(TAG), the version $(VERSION)" >&2; exit 1; }
+	@$(MAKE) --silent notes | grep -q . || { echo "CHANGELOG.md has no section for $(VERSION)" >&2; exit 1; }
+notes:
+	@awk '/^## \[/ { on = index($$0, "## [$(VERSION)]") == 1; next } on' CHANGELOG.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

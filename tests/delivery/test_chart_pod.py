@@ -8,6 +8,7 @@ import pytest
 from pydantic import AliasChoices
 
 from delivery.chart import MATRIX, NAME, Chart, Manifest, RenderError, Values, deployment
+from opensearch_ml_operator import __version__
 from opensearch_ml_operator.config import Settings
 
 
@@ -125,7 +126,7 @@ def test_probes_ask_the_health_port(chart: Chart) -> None:
 
 
 def test_the_image_is_that_of_the_release_unless_named(chart: Chart) -> None:
-    assert container(chart.render({}))["image"] == "opensearch-ml-operator:0.1.0"
+    assert container(chart.render({}))["image"] == f"opensearch-ml-operator:{__version__}"
     assert container(chart.render({"image": {"tag": "1.2.3"}}))["image"] == "opensearch-ml-operator:1.2.3"
     pinned = container(chart.render(MATRIX["everything set"]))
     assert pinned["image"] == f"registry.example/op@sha256:{'0' * 64}"

@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from delivery.chart import ROOT
+from opensearch_ml_operator import __version__
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -95,12 +96,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name.partition("/")[0] for name in names} == {
         "opensearch_ml_operator",
-        "opensearch_ml_operator-0.1.0.dist-info",
+        f"opensearch_ml_operator-{__version__}.dist-info",
     }
     assert {
         "opensearch_ml_operator/__init__.py",
         "opensearch_ml_operator/py.typed",
-        "opensearch_ml_operator-0.1.0.dist-info/licenses/LICENSE",
+        f"opensearch_ml_operator-{__version__}.dist-info/licenses/LICENSE",
     } <= names
 
 
