@@ -45,7 +45,9 @@ async def test_a_set_becomes_ready_and_goes_without_a_trace(world: Scene) -> Non
     assert world.nothing_left
 
 
-async def test_becoming_ready_costs_few_writes_and_requests(world: Scene) -> None:
+async def test_becoming_ready_costs_few_writes_and_requests(stage: Stage) -> None:
+    # Who waits for what it refers to says so after five seconds: not in a hurry that the machine makes.
+    world = await stage(speed=1.0)
     world.connection()
     await world.ready()
     world.secret("key", token="value-of-the-credential")
@@ -102,7 +104,8 @@ async def test_what_has_not_changed_costs_no_write(stage: Stage, how: str) -> No
     }
 
 
-async def test_fifty_sets_at_rest_cost_no_write_and_a_handful_of_reads(world: Scene) -> None:
+async def test_fifty_sets_at_rest_cost_no_write_and_a_handful_of_reads(stage: Stage) -> None:
+    world = await stage(speed=5.0)
     many(world, 50)
     await world.ready(seconds=150)
     # What the operator has just written to it reads one by one for some seconds: another health check long.

@@ -23,7 +23,8 @@ def with_probe(world: Scene, **changes: Any) -> None:
     world.model(probe={**PROBE, **changes})
 
 
-async def test_a_set_with_a_probe_costs_one_request_more(world: Scene) -> None:
+async def test_a_set_with_a_probe_costs_one_request_more(stage: Stage) -> None:
+    world = await stage(speed=1.0)
     with_probe(world)
     await world.ready()
     await world.quiet()
