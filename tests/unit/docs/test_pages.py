@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from opensearch_ml_operator.cli.__main__ import _parser
 from opensearch_ml_operator.constants import API_VERSION, GROUP
 from opensearch_ml_operator.crdgen import definition
 from opensearch_ml_operator.models.kinds import by_kind
@@ -60,6 +62,14 @@ OURS = [
     for each in manifests(page)
 ]
 
+COMMAND_LINES = [
+    pytest.param(page.stem, line, id=f"{page.stem}: {line}")
+    for page in PAGES
+    for _, text in CODE.findall(page.read_text())
+    for line in re.findall(r"^ *(?:\$ )?(opensearch-ml .*)$", text.replace("\\\n", " "), re.MULTILINE)
+]
+"""Each line in which a page calls our command."""
+
 
 def unknown(document: object, schema: Document, path: str) -> list[str]:
     """Return the fields of a document that the API server would drop."""
@@ -85,6 +95,7 @@ def test_there_is_something_to_look_at() -> None:
     assert len(PAGES) > 15
     assert sum(len(LINK.findall(page.read_text())) for page in PAGES) > 150
     assert len(OURS) > 3
+    assert len(COMMAND_LINES) > 20
 
 
 def test_a_broken_link_is_seen(tmp_path: Path) -> None:
@@ -104,6 +115,13 @@ def test_manifests_are_what_the_operator_takes(document: Document) -> None:
     info.spec.model_validate(document["spec"])
     schema = definition(info)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     assert unknown(document["spec"], schema["properties"]["spec"], "spec") == []
+
+
+@pytest.mark.parametrize(("page", "line"), COMMAND_LINES)
+def test_command_lines_can_be_read(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    end = next((number for number, word in enumerate(words) if word in {">", "|"}), None)
+    assert _parser(words[:end], page).parse_args(words[:end]).command
 
 
 @each_page
