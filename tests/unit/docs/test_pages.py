@@ -14,7 +14,7 @@ import yaml
 from opensearch_ml_operator.cli.__main__ import _parser
 from opensearch_ml_operator.constants import API_VERSION, GROUP
 from opensearch_ml_operator.crdgen import definition
-from opensearch_ml_operator.models.kinds import by_kind
+from opensearch_ml_operator.models.kinds import KINDS, KindInfo, by_kind
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")])
@@ -23,6 +23,9 @@ HERE_DOCUMENT = re.compile(r"<<'?EOF'?\n(.*?)^EOF$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 VARIABLE = re.compile(r"\$[A-Z]+\b")
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+OF_OPENSEARCH = ("cluster_permissions", "http_authenticator")
+"""What tells YAML of the Security plugin from ours."""
 
 Document = dict[str, Any]
 
@@ -62,6 +65,15 @@ OURS = [
     for each in manifests(page)
 ]
 
+FRAGMENTS = [
+    pytest.param(document.get("spec", document), id=f"{page.stem}-{'-'.join(document)}")
+    for page in PAGES
+    for language, text in CODE.findall(page.read_text())
+    if language == "yaml"
+    for document in yaml.safe_load_all(text)
+    if "kind" not in document and not any(word in text for word in OF_OPENSEARCH)
+]
+"""A field of a spec, shown without the object around it."""
 COMMAND_LINES = [
     pytest.param(page.stem, line, id=f"{page.stem}: {line}")
     for page in PAGES
@@ -69,6 +81,13 @@ COMMAND_LINES = [
     for line in re.findall(r"^ *(?:\$ )?(opensearch-ml .*)$", text.replace("\\\n", " "), re.MULTILINE)
 ]
 """Each line in which a page calls our command."""
+
+
+def spec_schema(info: KindInfo) -> Document:
+    """Return what the CRD says of the spec."""
+    schema = definition(info)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    found: Document = schema["properties"]["spec"]
+    return found
 
 
 def unknown(document: object, schema: Document, path: str) -> list[str]:
@@ -113,8 +132,14 @@ def test_manifests_are_what_the_operator_takes(document: Document) -> None:
     assert document["apiVersion"] == API_VERSION
     info = by_kind(document["kind"])
     info.spec.model_validate(document["spec"])
-    schema = definition(info)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    assert unknown(document["spec"], schema["properties"]["spec"], "spec") == []
+    assert unknown(document["spec"], spec_schema(info), "spec") == []
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS)
+def test_parts_of_manifests_are_what_the_operator_takes(fragment: Document) -> None:
+    specs = [spec_schema(info) for info in KINDS]
+    fitting = [schema for schema in specs if fragment.keys() <= schema["properties"].keys()]
+    assert any(unknown(fragment, schema, "spec") == [] for schema in fitting)
 
 
 @pytest.mark.parametrize(("page", "line"), COMMAND_LINES)
