@@ -31,6 +31,8 @@ SAMPLE = (
     ("swap", f"{_KUBE} mlconnectors/connector/status #2", Variant.RESET),
     ("swap", "opensearch: update-model #1", Variant.REFUSED_500),
     ("swap", "opensearch: delete-connector #1", Variant.APPLIED_503),
+    ("redeploy", "opensearch: update-connector #2", Variant.KILL_AFTER),
+    ("redeploy", "opensearch: undeploy-model #1", Variant.ZOMBIE),
     ("heal", "opensearch: deploy-model #1", Variant.APPLIED_500),
     ("recreate", "opensearch: register-model #1", Variant.RESET),
     ("delete", "opensearch: delete-model #1", Variant.KILL_AFTER),

@@ -6,11 +6,15 @@ import pytest
 
 from support import traps
 from support.eventually import eventually
+from support.fake_mlcommons.cluster import Call
 from support.scene import CONNECTORS, MODELS, Scene
 from support.traps import When
 
 from .test_faults import FAULTS, crash_in
 
+IN_USE = (
+    '{"error": {"reason": "1 models are still using this connector, please undeploy the models first: [ID]"}}'
+)
 NEXT = "the-next-value"
 STEPS = ("update-connector", "update-model", "undeploy-model", "deploy-model")
 
@@ -55,6 +59,51 @@ async def test_all_keep_their_ids(world: Scene) -> None:
     assert world.ml.count("deploy-model") == 2
     assert world.writes()[CONNECTORS] <= writes[CONNECTORS] + 3
     assert "healing" not in world.status(MODELS, "model")
+
+
+async def test_what_a_node_still_holds_is_unloaded_before_it_comes_up(world: Scene) -> None:
+    connector, model = await in_use(world)
+
+    async def hold_on(call: Call, status: int, _: object) -> None:
+        if call.operation == "update-connector" and status == 200:
+            world.ml.cluster.loaded[model] = connector  # and the document says UNDEPLOYED
+
+    world.ml.after = hold_on
+    change(world)
+    await changed(world, connector, model)
+    told = ("update-connector", "undeploy-model", "deploy-model")
+    order = [call.operation for call in world.ml.requests if call.operation in told]
+    assert order[-3:] == ["update-connector", "undeploy-model", "deploy-model"]
+
+
+async def test_a_node_that_holds_it_although_it_is_undeployed_does_not_stop_the_change(world: Scene) -> None:
+    connector, model = await in_use(world)
+    refused = {"status": 400, "body": IN_USE.replace("ID", model)}
+    world.ml.fail("update-connector", times=2, **refused)
+
+    async def hold_on(call: Call, status: int, _: object) -> None:
+        if call.operation == "undeploy-model" and status == 200 and world.ml.count("undeploy-model") == 1:
+            world.ml.cluster.loaded[model] = connector
+
+    world.ml.after = hold_on
+    change(world)
+    await changed(world, connector, model)
+    assert world.ml.count("undeploy-model") >= 2
+
+
+async def test_a_model_that_the_server_only_remembers_does_not_stop_the_change(world: Scene) -> None:
+    connector, model = await in_use(world)
+
+    async def remember(call: Call) -> None:
+        """Refuse a change that does not follow an undeploy at once: a call has come in between."""
+        (document,) = world.ml.models.values()
+        if call.operation == "get-connector" and document["model_state"] == "UNDEPLOYED":
+            world.ml.fail("update-connector", status=400, body=IN_USE.replace("ID", model))
+
+    world.ml.before = remember
+    change(world)
+    await changed(world, connector, model)
+    assert world.ml.count("undeploy-model") == 2
 
 
 async def test_several_models_and_one_that_is_to_stay_undeployed(world: Scene) -> None:

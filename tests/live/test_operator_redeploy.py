@@ -27,7 +27,7 @@ def test_a_change_keeps_the_connectors_id(stage: Stage) -> None:
     stage.kube.until(
         "MLConnector", "first", lambda found: "parameters" in _stored(stage, found["status"]["id"])
     )
-    until(lambda: _key_of_a_call(stage, model) == NEW_KEY, seconds=60)
+    until(lambda: _key_of_a_call(stage, model) == NEW_KEY, seconds=60, told=lambda: _state(stage, model))
     assert stage.ready("first", seconds=60) == model
     assert _connector(stage) == before
     assert stage.left() == {"models": 1, "connectors": 1, "model_groups": 1}
@@ -53,6 +53,12 @@ def test_a_kill_while_the_model_is_down(stage: Stage, operator: OperatorProcess)
     assert _connector(stage) == before
     assert _stored(stage, before)["parameters"] == {"size": "large"}
     assert stage.remote.predict(model).status_code == 200
+
+
+def _state(stage: Stage, model: str) -> object:
+    """Return what is said of both objects, and the last answer of the model."""
+    said = [stage.kube.get(kind, "first")["status"] for kind in ("MLConnector", "RemoteModel")]
+    return said, stage.remote.get("models", model), stage.remote.predict(model).text
 
 
 def _held(stage: Stage) -> bool:

@@ -241,7 +241,7 @@ class ConnectorReconciler:
                 if error.code is not MLCode.IN_USE:
                     raise
                 if strategy == "Redeploy":
-                    return await connector_redeploy.wait(session, wanted, error)
+                    return await self._redeploy(session, wanted, error)
                 step = NewRevision() if strategy == "Swap" else connector_change.refused(error.message)
         if isinstance(step, Refuse):
             fact = false(ConditionType.SYNCED, Reason.REJECTED, step.words, stalled=True)
@@ -250,6 +250,16 @@ class ConnectorReconciler:
             )
             return Outcome(requeue_after=STALLED_INTERVAL)
         return await self._create(session, wanted)
+
+    async def _redeploy(self, session: Session[MLConnectorStatus], wanted: Wanted, error: MLError) -> Outcome:
+        """Have the models go down for a change in place, or make it when they are."""
+        if await connector_redeploy.cleared(session, wanted.client, error):
+            try:
+                return await self._change_in_place(session, wanted)
+            except MLError as again:
+                if again.code is not MLCode.IN_USE:
+                    raise
+        return await connector_redeploy.wait(session, wanted, error)
 
     async def _change_in_place(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
         """Change the connector, and record it: whoever dies in between does it once more."""

@@ -7,6 +7,8 @@ interfere. It is asked for only when the server refuses the change because of th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..constants import ConditionType, Reason
 from ..errors import MLError
 from ..models.connector import MLConnectorStatus
@@ -15,13 +17,41 @@ from . import references
 from .conditions import Fact, false
 from .connector_target import Wanted, resolved
 from .connector_users import users
+from .model_plan import UNDEPLOYED
 from .outcome import Outcome
+from .ports import MLCommons
+from .records import moment
 from .session import Session
 
 _BLOCKED = 60.0
 """Seconds until a change that somebody else holds up is tried again."""
 _WAIT = 5.0
 """Seconds until models are looked at that should have woken us when they were undeployed."""
+
+
+async def cleared(session: Session[MLConnectorStatus], client: MLCommons, error: MLError) -> bool:
+    """Whether all that the server names were down, and are undeployed once more for a change at once.
+
+    A call that an undeployed model refuses makes the node remember the model, and take it for a user of its
+    connector (2.19, 3.6 seen). A model that is held is not deployed by anybody else. Raises MLError.
+    """
+    named = {str(user.status.get("id")): user for user in users(session)}
+    if not all(id_ in named and _is_down(named[id_]) for id_ in error.ids):
+        return False
+    for id_ in error.ids:
+        await client.undeploy_model(id_)
+    return bool(error.ids)
+
+
+def _is_down(model: Snapshot) -> bool:
+    """Whether it is undeployed, and nobody but a person would deploy it now."""
+    found = model.status.get("conditions")
+    conditions = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    held = any(
+        each.get("type") == ConditionType.DEPLOYED and each.get("reason") == Reason.UPDATING
+        for each in conditions
+    )
+    return model.status.get("state") == UNDEPLOYED and (held or model.spec.get("deploy") is False)
 
 
 async def wait(session: Session[MLConnectorStatus], wanted: Wanted, error: MLError) -> Outcome:
@@ -36,12 +66,14 @@ async def wait(session: Session[MLConnectorStatus], wanted: Wanted, error: MLErr
     which = references.names(tuple(held), session.snapshot.key.namespace)
     words = f"Waiting until {which} is undeployed; it is deployed again after the change."
     since = session.status.models_held_since or session.now
+    began = moment(since)
+    waited = (session.ports.now() - began).total_seconds() if began is not None else 0.0
     await session.record(
         *resolved(), false(ConditionType.SYNCED, Reason.UPDATING, words), models_held_since=since
     )
     for key in held:
         session.ports.wake(key)
-    return Outcome(requeue_after=_WAIT)
+    return Outcome(requeue_after=max(_WAIT, waited))
 
 
 async def _strangers(

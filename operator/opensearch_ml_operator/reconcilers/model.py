@@ -35,8 +35,8 @@ from .model_plan import Deploy, IntendDeploy, Intent, Look, Rest, Seen, Undeploy
 from .model_probe import Probes
 from .model_references import Resolved, connection_key, known_group, resolve
 from .model_registration import PARKED, Registration
-from .model_removal import ModelRemoval
-from .model_target import Target, deployment, synced
+from .model_removal import ModelRemoval, is_loaded
+from .model_target import Target, deployment, is_down, synced
 from .model_watch import Watches
 from .outcome import Outcome
 from .ports import Hit
@@ -132,7 +132,7 @@ class ModelReconciler:
             spec,
             connector_id=resolved.connector_id,
             group_id=group_id,
-            held=resolved.held,
+            held=resolved.held or is_down(session),
         )
         target = Target(spec, resolved, body, internal)
         pending = session.status.pending
@@ -172,6 +172,11 @@ class ModelReconciler:
             target.spec.healing, None if session.asked else session.status.healing, now=self._ports.now()
         )
         step = model_plan.plan(deployment(session, target), seen, self._intent(session), budget)
+        down = target.spec.deploy and (target.resolved.held or is_down(session))
+        settled = down and isinstance(step, IntendDeploy | Rest)
+        if settled and await is_loaded(target.resolved.client, session.status.id or ""):
+            # A prediction has loaded it meanwhile, and its document does not say so (2.19, 3.6 seen).
+            step = model_plan.unload(seen)
         if isinstance(step, IntendDeploy):
             self._probes.forget(session.snapshot.uid)
             healed = {

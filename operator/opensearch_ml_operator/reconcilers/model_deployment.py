@@ -62,12 +62,11 @@ class Deployment:
     async def undeploy(
         self, session: Session[RemoteModelStatus], target: Target, step: model_plan.Undeploy
     ) -> Outcome:
-        """Undeploy; whether it has worked shows only in the state."""
-        await target.resolved.client.undeploy_model(session.status.id or "")
+        """Say so, then undeploy; whether it has worked shows only in the state."""
         if step.first:
             session.event("Undeployed", "Undeploying, as its spec says, or its connector's.")
-        fact = false(ConditionType.DEPLOYED, Reason.UNDEPLOY_RUNNING, "Undeploying, as the spec says.")
-        await session.record(*synced(), fact)
+        await session.record(*synced(), step.fact)
+        await target.resolved.client.undeploy_model(session.status.id or "")
         return Outcome(requeue_after=step.after)
 
     async def update(

@@ -100,10 +100,11 @@ class Deploy:
 
 @dataclass(frozen=True, slots=True)
 class Undeploy:
-    """Undeploy, as the spec says, and look again after so many seconds."""
+    """Undeploy, for the reason that the fact tells, and look again after so many seconds."""
 
     after: float
     first: bool
+    fact: Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ def plan(  # noqa: PLR0911 - one return a state: the table is the function
         return Update(seen.difference)
     if wanted.held or not wanted.deploy:
         return _undeployed(wanted, seen)
+    if wanted.resumes:
+        return _coming_up(wanted, seen)
     if intent is not None and intent.fresh:
         return Deploy()
     in_flight = intent is not None and intent.unresolved_for < SETTLE
@@ -146,8 +149,6 @@ def plan(  # noqa: PLR0911 - one return a state: the table is the function
             return _poll(seen)
         case "REGISTERED" if intent is None:
             return IntendDeploy(healing=False, fact=_running())
-        case "UNDEPLOYED" if wanted.resumes and intent is None:
-            return IntendDeploy(healing=False, fact=_running())
         case "UNDEPLOYED" if wanted.rests and intent is None:
             return Rest(
                 true(ConditionType.DEPLOYED, "At rest by its own auto-deploy rule; a call deploys it.")
@@ -159,12 +160,36 @@ def plan(  # noqa: PLR0911 - one return a state: the table is the function
 def _undeployed(wanted: Wanted, seen: Seen) -> Step:
     if seen.state == DEPLOYING and seen.same_for < wanted.stuck_after:
         return _poll(seen)  # an undeploy in the middle of a deploy does not stick
+    held = wanted.held and wanted.deploy
     if seen.state in LOADED:
-        return Undeploy(after=POLLS[min(seen.polls, len(POLLS) - 1)], first=seen.polls == 0)
-    if wanted.held and wanted.deploy:
-        words = "Not deployed for as long as its connector is being changed."
-        return Rest(false(ConditionType.DEPLOYED, Reason.UPDATING, words))
-    return Rest(true(ConditionType.DEPLOYED, "Not deployed, as the spec says."))
+        words = "Undeploying, as the spec says."
+        return _undeploy(
+            seen, _held() if held else false(ConditionType.DEPLOYED, Reason.UNDEPLOY_RUNNING, words)
+        )
+    return Rest(_held()) if held else Rest(true(ConditionType.DEPLOYED, "Not deployed, as the spec says."))
+
+
+def _coming_up(wanted: Wanted, seen: Seen) -> Step:
+    """Deploy anew what was down for its connector: what a node still holds has the connector of before."""
+    if seen.state == DEPLOYING and seen.same_for < wanted.stuck_after:
+        return Look(_held(), after=POLLS[min(seen.polls, len(POLLS) - 1)], slot=False)
+    if seen.state in LOADED:
+        return unload(seen)
+    return IntendDeploy(healing=False, fact=_running())
+
+
+def unload(seen: Seen) -> Undeploy:
+    """Undeploy what must come up with the connector as it is now."""
+    return _undeploy(seen, _held())
+
+
+def _undeploy(seen: Seen, fact: Fact) -> Undeploy:
+    return Undeploy(after=POLLS[min(seen.polls, len(POLLS) - 1)], first=seen.polls == 0, fact=fact)
+
+
+def _held() -> Fact:
+    words = "Not deployed for as long as its connector is being changed."
+    return false(ConditionType.DEPLOYED, Reason.UPDATING, words)
 
 
 def _deploying(wanted: Wanted, seen: Seen, budget: Budget) -> Step:

@@ -76,7 +76,7 @@ class ModelRemoval:
         if not deploying:  # while it is deploying the server refuses this
             await keep_down(client, model)
         if state in model_plan.LOADED or (
-            state != model_plan.REGISTERED and await self._loaded(client, model.id)
+            state != model_plan.REGISTERED and await is_loaded(client, model.id)
         ):
             await client.undeploy_model(model.id)
             if watch.polls > 1:
@@ -108,15 +108,6 @@ class ModelRemoval:
             return Outcome(finalized=True)
         return waiting or Outcome(finalized=True)
 
-    async def _loaded(self, client: MLCommons, model_id: str) -> bool:
-        """Whether a node still holds the model, although its document says otherwise."""
-        try:
-            return await client.loaded_nodes(model_id) > 0
-        except MLError as error:
-            if error.code is MLCode.FORBIDDEN:  # without this right the document is all there is
-                return False
-            raise
-
     async def _not_deleted(
         self, session: Session[RemoteModelStatus], client: MLCommons, error: MLError
     ) -> Outcome:
@@ -128,6 +119,16 @@ class ModelRemoval:
         if error.code in {MLCode.BUSY, MLCode.NOT_FOUND}:
             return Outcome(requeue_after=managed.DELETE_POLL)
         return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)
+
+
+async def is_loaded(client: MLCommons, model_id: str) -> bool:
+    """Whether a node still holds the model, although its document says otherwise. Raises MLError."""
+    try:
+        return await client.loaded_nodes(model_id) > 0
+    except MLError as error:
+        if error.code is MLCode.FORBIDDEN:  # without this right the document is all there is
+            return False
+        raise
 
 
 async def keep_down(client: MLCommons, model: Hit) -> None:

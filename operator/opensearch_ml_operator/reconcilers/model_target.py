@@ -87,12 +87,13 @@ def wanted(spec: RemoteModelSpec) -> Wanted:
 
 def deployment(session: Session[RemoteModelStatus], target: Target) -> Wanted:
     """Return what the spec says about the deployment, and what a connector needs that is being changed."""
+    return replace(wanted(target.spec), held=target.resolved.held, resumes=is_down(session))
+
+
+def is_down(session: Session[RemoteModelStatus]) -> bool:
+    """Whether the model is, or is going, down for its connector; until it is deployed anew."""
     deployed = find(session.status.conditions, ConditionType.DEPLOYED)
-    return replace(
-        wanted(target.spec),
-        held=target.resolved.held,
-        resumes=deployed is not None and deployed.reason == Reason.UPDATING.value,
-    )
+    return deployed is not None and deployed.reason == Reason.UPDATING.value
 
 
 def synced(problem: Fact | None = None) -> tuple[Fact, ...]:

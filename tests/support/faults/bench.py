@@ -21,7 +21,7 @@ from support.operator_in_process import OperatorInProcess
 
 from . import endstate, oracles
 from .history import History
-from .plan import Plan
+from .plan import Plan, Variant
 from .proxy import FaultProxy, Upstream
 from .script import Script
 from .skipping_time import SkippingClock
@@ -128,7 +128,7 @@ async def _run(plan: Plan, workload: Workload, bench: Bench, reference: Result |
     bench.script.faults.clear()
     labels = _labels(bench, first)
     if not missed:
-        problems += await _calm(bench)
+        problems += await _calm(bench, plan)
     else:
         problems.append(missed)
     duplicated = any(entry.copy for entry in bench.history.sent)
@@ -146,9 +146,13 @@ async def _run(plan: Plan, workload: Workload, bench: Bench, reference: Result |
     return Result(plan, tuple(dict.fromkeys(problems)), reached, labels, converged, end, story)
 
 
-async def _calm(bench: Bench) -> list[str]:
-    """Q5: at rest nothing has an effect; of two operators one may have something to note after the other."""
-    if len(bench.operators) > 1:
+async def _calm(bench: Bench, plan: Plan) -> list[str]:
+    """Q5: at rest nothing has an effect.
+
+    Of two operators one may have something to note after the other; and what a request has changed that
+    outlived its sender is put back at the next resync, as what a person has changed is.
+    """
+    if len(bench.operators) > 1 or any(fault.variant is Variant.ZOMBIE for fault in plan.faults):
         await asyncio.sleep(CALM)
     before = len(bench.history.sent)
     await asyncio.sleep(CALM)

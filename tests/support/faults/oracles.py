@@ -163,7 +163,7 @@ def _secrets(history: History) -> Iterator[str]:
     spellings = tuple(_spellings(CANARY))
     for entry in history.sent:
         text = b"\n".join([entry.request.target.encode(), entry.request.body, *_values(entry)])
-        connector = opensearch_operation(entry.request) == "create-connector"
+        connector = opensearch_operation(entry.request) in {"create-connector", "update-connector"}
         if any(each in text for each in spellings) and not (entry.server == "opensearch" and connector):
             yield f"A5: a credential in {entry.request.method} {entry.request.path}"
         if entry.server == "opensearch" and entry.request.header("Authorization").startswith("Bearer"):

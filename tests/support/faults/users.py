@@ -96,6 +96,10 @@ class Users:
         await self.give_secret("second")
         await self.look_again("mlconnectors", "connector")
 
+    async def prefer_redeploy(self) -> None:
+        """Have the connector keep its id when it changes."""
+        await self._patch("mlconnectors", "connector", {"spec": {"update": {"strategy": "Redeploy"}}})
+
     async def undeploy(self) -> None:
         """Undeploy the model behind everybody's back."""
         model = await self.get("remotemodels", "model")

@@ -36,6 +36,7 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
         Workload("create", (_CREATE,), pairs=True),
         Workload("edit", (_CREATE, Users.edit)),
         Workload("swap", (_CREATE, Users.rotate), pairs=True),
+        Workload("redeploy", (_CREATE, Users.prefer_redeploy, Users.rotate)),
         Workload("heal", (_CREATE, Users.undeploy)),
         Workload("recreate", (_CREATE, Users.destroy_model)),
         Workload("delete", (_CREATE, Users.delete_everything), goal="gone", pairs=True),

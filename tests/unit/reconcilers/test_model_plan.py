@@ -72,6 +72,8 @@ def kind(step: Step) -> str:
         pytest.param(HELD, seen("DEPLOYING", 599), SENT, "DeployTaskRunning", id="held-while-deploying"),
         pytest.param(HELD, seen("UNDEPLOYED"), FRESH, "Rest", id="held-and-down"),
         pytest.param(RESUMES, seen("UNDEPLOYED"), None, "deploy", id="held-no-more"),
+        pytest.param(RESUMES, seen("DEPLOYED"), None, "Undeploy", id="held-no-more-and-up"),
+        pytest.param(RESUMES, seen("DEPLOYING", 599), None, "Updating", id="held-no-more-and-coming-up"),
         pytest.param(WANTED, seen("UNDEPLOYED", 2), None, "Undeployed", id="undeployed"),
         pytest.param(WANTED, seen("UNDEPLOYED", 3), None, "heal", id="undeployed-for-long"),
         pytest.param(WANTED, seen("UNDEPLOYED", 9), SENT, "DeployTaskRunning", id="undeployed-and-sent"),
