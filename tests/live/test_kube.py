@@ -218,11 +218,15 @@ async def test_frozen_and_restarted_api_server(control_plane: ControlPlane, mode
     leader = Candidate(models.client, models.namespace, "a")
     await eventually(lambda: leader.leads)
     server = control_plane.api_server
+
+    async def ask() -> None:
+        for _ in range(20):  # the last of its threads may still answer
+            await models.client.request("GET", models.target(), timeout=0.5)
+
     server.pause()
     try:
         with pytest.raises(KubernetesUnavailableError, match="TimeoutError"):
-            for _ in range(20):  # the last of its threads may still answer
-                await models.client.request("GET", models.target(), timeout=0.5)
+            await ask()
         await eventually(leader.lost)
     finally:
         server.resume()
