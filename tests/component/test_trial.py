@@ -11,6 +11,7 @@ from support.eventually import eventually
 from support.scene import CONNECTORS, MODELS, URL, Scene
 from support.traps import When
 
+from .conftest import Stage
 from .test_faults import FAULTS, crash_in
 from .test_holding import FREE, HOLDS, effects
 
@@ -46,7 +47,8 @@ RETAIN = {"opensearchml.io/deletion-policy": "Retain"}
 
 
 @pytest.mark.parametrize("step", ["create-group", "register-model", "deploy-model"])
-async def test_a_connector_that_is_retained_takes_its_trial_along(world: Scene, step: str) -> None:
+async def test_a_connector_that_is_retained_takes_its_trial_along(stage: Stage, step: str) -> None:
+    world = await stage(speed=2.0)  # a minute is all that there is for it
     connector, model = await in_use(world)
     hold = world.ml.hold(step)
     rotate(world, RIGHT)
