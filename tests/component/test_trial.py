@@ -53,9 +53,7 @@ async def test_a_connector_that_is_retained_takes_its_trial_along(stage: Stage, 
     hold = world.ml.hold(step)
     rotate(world, RIGHT)
     await eventually(hold.arrived.is_set)
-    for plural, name in ((CONNECTORS, "connector"), (MODELS, "model")):
-        world.kube.annotate(plural, name, RETAIN, world.namespace)
-    world.delete(MODELS, "model")
+    world.kube.annotate(CONNECTORS, "connector", RETAIN, world.namespace)
     world.delete(CONNECTORS, "connector")
     hold.release()
     await eventually(lambda: world.kube.get(CONNECTORS, "connector", world.namespace) is None, seconds=30)
