@@ -17,7 +17,7 @@ $(VENV)/installed: $(LOCKS) pyproject.toml
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy operator stack demo tests
+	$(BIN)/mypy operator stack demo bench tests
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 

@@ -15,7 +15,6 @@ from prometheus_client.registry import Collector
 
 from .constants import ConditionType, Reason
 from .engine.controller import Vitals
-from .engine.summary import condition
 from .models.snapshot import ObjectKey, Snapshot
 from .reconcilers.records import moment
 
@@ -215,7 +214,7 @@ class _Sheet:
     def _add(self, snapshot: Snapshot) -> None:
         key, status = snapshot.key, snapshot.status
         owner = (key.kind, key.namespace, key.name)
-        ready = condition(snapshot, ConditionType.READY)
+        ready = snapshot.condition(ConditionType.READY)
         state, reason = _text(ready, "status") or "Unknown", _text(ready, "reason")
         self._info.add_metric((*owner, _connection(snapshot), _text(status, "id"), state, reason), 1)
         self._counts[key.kind, key.namespace, state, reason] += 1
@@ -246,7 +245,7 @@ class _Sheet:
         if isinstance(workers, Mapping) and snapshot.spec.get("deploy") is not False:
             self._planned.add_metric(place, _number(workers, "planned"))
             self._deployed.add_metric(place, _number(workers, "current"))
-        if condition(snapshot, ConditionType.HEALTHY):
+        if snapshot.condition(ConditionType.HEALTHY):
             self._probe.add_metric(place, float(_is_true(snapshot, ConditionType.HEALTHY)))
 
 
@@ -258,12 +257,12 @@ def tasks_of(snapshot: Snapshot) -> Iterator[Mapping[str, Any]]:
 
 def _conditions(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     for type_ in ConditionType:
-        if status := _text(condition(snapshot, type_), "status"):
+        if status := _text(snapshot.condition(type_), "status"):
             yield type_.value, status
 
 
 def _is_true(snapshot: Snapshot, type_: ConditionType) -> bool:
-    return condition(snapshot, type_).get("status") == "True"
+    return snapshot.condition(type_).get("status") == "True"
 
 
 def _connection(snapshot: Snapshot) -> str:
@@ -275,7 +274,7 @@ def _connection(snapshot: Snapshot) -> str:
 
 def _waits_for_create(snapshot: Snapshot) -> bool:
     reasons = (
-        condition(snapshot, each).get("reason") for each in (ConditionType.SYNCED, ConditionType.DELETABLE)
+        snapshot.condition(each).get("reason") for each in (ConditionType.SYNCED, ConditionType.DELETABLE)
     )
     return Reason.WAITING_FOR_UNRESOLVED_CREATE in reasons
 

@@ -22,7 +22,6 @@ from prometheus_client import (
 
 from . import __version__
 from .constants import ConditionType, Reason
-from .engine.summary import condition
 from .engine.workers import RunResult
 from .fleet import Fleet, History, Sources, tasks_of
 from .kube.targets import Target
@@ -213,7 +212,7 @@ class Metrics:
 
 
 def _is_ready(snapshot: Snapshot, generation: int | None) -> bool:
-    ready = condition(snapshot, ConditionType.READY)
+    ready = snapshot.condition(ConditionType.READY)
     return (
         generation == snapshot.generation == snapshot.status.get("observedGeneration")
         and ready.get("status") == "True"

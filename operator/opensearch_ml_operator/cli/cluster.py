@@ -172,23 +172,16 @@ def on_record(snapshot: Snapshot) -> set[str]:
     return {each for each in (*fields, *inner) if isinstance(each, str)}
 
 
-def condition(snapshot: Snapshot, type_: str = "Ready") -> Mapping[str, Any]:
-    """Return a condition as it is stored; empty when there is none."""
-    conditions = snapshot.status.get("conditions")
-    known = conditions if isinstance(conditions, list) else []
-    return next((each for each in known if isinstance(each, dict) and each.get("type") == type_), {})
-
-
 def is_ready(snapshot: Snapshot) -> bool:
     """Whether the object is Ready, and for its newest generation."""
-    ready = condition(snapshot)
+    ready = snapshot.condition("Ready")
     newest = snapshot.status.get("observedGeneration") == snapshot.generation
     return ready.get("status") == "True" and newest
 
 
 def verdict(snapshot: Snapshot) -> tuple[bool | None, str, str]:
     """Return whether the object is well (None: not known yet), the reason and the message."""
-    ready = condition(snapshot)
+    ready = snapshot.condition("Ready")
     if not ready:
         return (
             None,
@@ -197,7 +190,7 @@ def verdict(snapshot: Snapshot) -> tuple[bool | None, str, str]:
         )
     reason, message = str(ready.get("reason", "")), str(ready.get("message", ""))
     if snapshot.deleting:
-        held = condition(snapshot, "Deletable")
+        held = snapshot.condition("Deletable")
         return False, "Deleting", str(held.get("message", "")) or "It is being deleted."
     if ready.get("status") == "True" and not is_ready(snapshot):
         return None, "OutOfDate", "The spec has changed; the operator has not acted on it yet."

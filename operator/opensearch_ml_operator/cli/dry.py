@@ -39,7 +39,7 @@ from ..reconcilers.references import (
 )
 from ..reconcilers.session import Ports
 from ..reconcilers.settings import SettingsReconciler
-from .cluster import Cluster, condition
+from .cluster import Cluster
 from .remote import NoTokens
 from .shell import Shell
 
@@ -85,7 +85,7 @@ class Looked:
     @property
     def failing(self) -> Mapping[str, Any]:
         """The condition that says that it differs, or why that cannot be said; empty when all is well."""
-        found = [condition(self.snapshot, name) for name in _CONDITIONS]
+        found = [self.snapshot.condition(name) for name in _CONDITIONS]
         failing = next((each for each in found if each.get("status") == "False"), {})
         return failing if failing or found[-1] else _UNSAID
 

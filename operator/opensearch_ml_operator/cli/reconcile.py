@@ -8,7 +8,7 @@ from ..constants import RECONCILE_ANNOTATION
 from ..models.common import seconds
 from ..models.snapshot import ObjectKey, Snapshot
 from . import options as shared
-from .cluster import Cluster, condition, is_ready, open_cluster, verdict
+from .cluster import Cluster, is_ready, open_cluster, verdict
 from .exits import Exit, usage
 from .shell import Shell
 
@@ -66,7 +66,7 @@ async def _wait(cluster: Cluster, key: ObjectKey, mark: str, deadline: float, sh
 
 
 def _stalled(snapshot: Snapshot) -> bool:
-    return condition(snapshot, "Stalled").get("status") == "True"
+    return snapshot.condition("Stalled").get("status") == "True"
 
 
 def _words(snapshot: Snapshot, *, handled: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..constants import ConditionType
@@ -24,7 +23,7 @@ def summary_of(snapshot: Snapshot | None) -> Summary | None:
     """Summarize an object, None for one that does not exist; never raises, whatever the status holds."""
     if snapshot is None:
         return None
-    ready = condition(snapshot, ConditionType.READY)
+    ready = snapshot.condition(ConditionType.READY)
     return Summary(
         uid=snapshot.uid,
         generation=snapshot.generation,
@@ -33,13 +32,3 @@ def summary_of(snapshot: Snapshot | None) -> Summary | None:
         reason=ready.get("reason"),
         remote_id=snapshot.status.get("id"),
     )
-
-
-def condition(snapshot: Snapshot, kind: ConditionType) -> Mapping[str, Any]:
-    """Return the condition of this type as it stands in the raw status, empty when it is not there."""
-    conditions = snapshot.status.get("conditions")
-    if isinstance(conditions, list):
-        for entry in conditions:
-            if isinstance(entry, Mapping) and entry.get("type") == kind:
-                return entry
-    return {}

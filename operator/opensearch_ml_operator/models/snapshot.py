@@ -79,6 +79,13 @@ class Snapshot:
         policy = self.annotations.get(DELETION_POLICY_ANNOTATION) or self.spec.get("deletionPolicy")
         return policy == "Retain" or (not policy and self.status.get("origin") == "Adopted")
 
+    def condition(self, type_: str) -> Mapping[str, Any]:
+        """Return the condition of this type as it is stored, empty when it is not there; never raises."""
+        conditions = self.status.get("conditions")
+        known = conditions if isinstance(conditions, list) else []
+        found = (each for each in known if isinstance(each, Mapping) and each.get("type") == type_)
+        return next(found, {})
+
     def with_status(self, status: Mapping[str, Any], *, resource_version: str) -> Snapshot:
         """Return the object as it stands after a status write."""
         return replace(self, status=status, resource_version=resource_version)

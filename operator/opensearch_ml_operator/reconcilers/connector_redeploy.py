@@ -7,8 +7,6 @@ interfere. It is asked for only when the server refuses the change because of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..constants import ConditionType, Reason
 from ..errors import MLError
 from ..models.connector import MLConnectorStatus
@@ -45,12 +43,7 @@ async def cleared(session: Session[MLConnectorStatus], client: MLCommons, error:
 
 def _is_down(model: Snapshot) -> bool:
     """Whether it is undeployed, and nobody but a person would deploy it now."""
-    found = model.status.get("conditions")
-    conditions = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
-    held = any(
-        each.get("type") == ConditionType.DEPLOYED and each.get("reason") == Reason.UPDATING
-        for each in conditions
-    )
+    held = model.condition(ConditionType.DEPLOYED).get("reason") == Reason.UPDATING
     return model.status.get("state") == UNDEPLOYED and (held or model.spec.get("deploy") is False)
 
 

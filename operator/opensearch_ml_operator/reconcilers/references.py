@@ -157,10 +157,7 @@ def remote_id(ports: Ports, key: ObjectKey, *, missing: Reason, not_ready: Reaso
 
 def ready(snapshot: Snapshot) -> Mapping[str, Any] | None:
     """Return the Ready condition of a snapshot as it is stored."""
-    conditions = snapshot.status.get("conditions")
-    if not isinstance(conditions, list):
-        return None
-    return next((c for c in conditions if isinstance(c, dict) and c.get("type") == "Ready"), None)
+    return snapshot.condition("Ready") or None
 
 
 def names(keys: tuple[ObjectKey, ...], namespace: str) -> str:

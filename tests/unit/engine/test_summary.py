@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from opensearch_ml_operator.constants import ConditionType
-from opensearch_ml_operator.engine.summary import condition, summary_of
+from opensearch_ml_operator.engine.summary import summary_of
 from unit.engine.builders import ready, snapshot
 
 BASE: dict[str, Any] = {"generation": 2, "status": ready("True", "Succeeded", id="abc")}
@@ -47,4 +47,4 @@ def test_a_missing_object_differs_from_every_object() -> None:
 
 @pytest.mark.parametrize("conditions", [None, "x", {}, [None], ["Ready"], [{}], [{"type": "Deployed"}]])
 def test_a_condition_that_cannot_be_read_is_empty(conditions: object) -> None:
-    assert condition(snapshot(status={"conditions": conditions}), ConditionType.READY) == {}
+    assert snapshot(status={"conditions": conditions}).condition(ConditionType.READY) == {}
