@@ -48,13 +48,13 @@ from .metrics import Metrics
 from .models.kinds import KINDS, KindInfo, kinds
 from .models.snapshot import ObjectKey, Snapshot
 from .opensearch.pool import Pool
-from .reconcilers.connection import ConnectionReconciler
-from .reconcilers.connector import ConnectorReconciler
-from .reconcilers.group import GroupReconciler
-from .reconcilers.model import ModelReconciler
+from .reconcilers.connection.reconciler import ConnectionReconciler
+from .reconcilers.connector.reconciler import ConnectorReconciler
+from .reconcilers.group.reconciler import GroupReconciler
+from .reconcilers.model.reconciler import ModelReconciler
 from .reconcilers.outcome import Reconciler
 from .reconcilers.session import Ports
-from .reconcilers.settings import SettingsReconciler
+from .reconcilers.settings.reconciler import SettingsReconciler
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from opensearch_ml_operator.reconcilers.creation import NEW
+from opensearch_ml_operator.reconcilers.creation.steps import NEW
 from support.eventually import eventually
 from support.scene import CONNECTIONS, CONNECTORS, GROUPS, MODELS, SPEED, Scene
 

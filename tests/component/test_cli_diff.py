@@ -12,7 +12,7 @@ import pytest
 from component.conftest import Stage
 from opensearch_ml_operator.cli.exits import Exit
 from opensearch_ml_operator.constants import API_VERSION, DELETE_ORPHANS_ANNOTATION
-from opensearch_ml_operator.reconcilers.create import Role, imprint, marker
+from opensearch_ml_operator.reconcilers.creation.protocol import Role, imprint, marker
 from support.command_line import Ran, run
 from support.eventually import eventually
 from support.fake_kube.faults import Fault

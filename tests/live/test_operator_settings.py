@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from opensearch_ml_operator.reconcilers.settings_claims import TRUSTED
+from opensearch_ml_operator.reconcilers.settings.claims import TRUSTED
 from stack import versions
 from stack.operator_process import OperatorProcess
 from support.live_kube import condition

@@ -13,7 +13,13 @@ from itertools import count
 from typing import Any
 
 from opensearch_ml_operator.errors import MLCode, MLError
-from opensearch_ml_operator.reconcilers.ports import ClusterSettings, Hit, Mentions, Registered, ServerInfo
+from opensearch_ml_operator.reconcilers.ports import (
+    ClusterSettings,
+    Hit,
+    Mentions,
+    Registered,
+    ServerInfo,
+)
 from support.memory_clock import Clock
 
 

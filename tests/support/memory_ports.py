@@ -14,7 +14,13 @@ from typing import Any, Final
 from opensearch_ml_operator.errors import ObjectGoneError, StatusConflictError
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 from opensearch_ml_operator.opensearch.gate import Gate
-from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, Export, GateName, Owner, SecretData
+from opensearch_ml_operator.reconcilers.ports import (
+    ConnectionSettings,
+    Export,
+    GateName,
+    Owner,
+    SecretData,
+)
 from opensearch_ml_operator.reconcilers.session import Ports
 from support.memory_clock import Clock
 from support.memory_opensearch import MemoryOpenSearch

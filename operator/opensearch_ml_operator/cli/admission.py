@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..models.cluster_connection import AllowedNamespaces
 from ..models.model import RemoteModelSpec
-from ..reconcilers.model_references import raw_ids
+from ..reconcilers.model.references import raw_ids
 from ..reconcilers.references import CLUSTER_CONNECTION, MODEL
 from .findings import Finding
 from .manifests import Manifest

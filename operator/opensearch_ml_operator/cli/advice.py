@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..models.snapshot import ObjectKey
-from ..reconcilers import endpoint
 from ..reconcilers.conditions import Fact
+from ..reconcilers.connector import endpoint
 from ..reconcilers.references import (
     CLUSTER_CONNECTION,
     CONNECTION,

@@ -23,22 +23,15 @@ from ..models.snapshot import ObjectKey, Snapshot
 from ..opensearch.operations import Operation
 from ..opensearch.pool import Pool
 from ..opensearch.transport import Transport
-from ..reconcilers.connection import ConnectionReconciler
-from ..reconcilers.connector import ConnectorReconciler
-from ..reconcilers.group import GroupReconciler
-from ..reconcilers.model import ModelReconciler
+from ..reconcilers.connection.reconciler import ConnectionReconciler
+from ..reconcilers.connector.reconciler import ConnectorReconciler
+from ..reconcilers.group.reconciler import GroupReconciler
+from ..reconcilers.model.reconciler import ModelReconciler
 from ..reconcilers.outcome import Outcome
 from ..reconcilers.ports import SecretSource
-from ..reconcilers.references import (
-    CLUSTER_CONNECTION,
-    CONNECTION,
-    CONNECTOR,
-    GROUP,
-    MODEL,
-    SETTINGS,
-)
+from ..reconcilers.references import CLUSTER_CONNECTION, CONNECTION, CONNECTOR, GROUP, MODEL, SETTINGS
 from ..reconcilers.session import Ports
-from ..reconcilers.settings import SettingsReconciler
+from ..reconcilers.settings.reconciler import SettingsReconciler
 from .cluster import Cluster
 from .remote import NoTokens
 from .shell import Shell

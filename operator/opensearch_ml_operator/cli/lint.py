@@ -17,7 +17,7 @@ from ..constants import API_VERSION
 from ..crdgen import definition
 from ..models.kinds import by_kind
 from ..reconcilers.conditions import Fact
-from ..reconcilers.settings_claims import wish
+from ..reconcilers.settings.claims import wish
 from . import options as shared
 from .advice import advise
 from .exits import Exit, usage

@@ -17,9 +17,9 @@ from ..opensearch.login import login_of
 from ..opensearch.mlcommons import MLCommonsClient
 from ..opensearch.pool import client_over
 from ..opensearch.transport import Transport
-from ..reconcilers import connection_identity
 from ..reconcilers.conditions import Fact
-from ..reconcilers.connection import SPECS, namespace_of
+from ..reconcilers.connection import identity
+from ..reconcilers.connection.reconciler import SPECS, namespace_of
 from ..reconcilers.ports import AccountToken, ConnectionSettings, SecretSource, TokenSource
 from ..reconcilers.records import parse_spec
 from .cluster import Cluster
@@ -84,7 +84,7 @@ async def settings_of(cluster: Cluster, connection: Snapshot) -> ConnectionSetti
     if spec.auth is not None and spec.auth.bearer is not None and spec.auth.bearer.service_account_token:
         raise KubernetesForbiddenError(_ONLY_THE_OPERATOR)
     sources = Sources(KubeSecretSource(cluster.kube))
-    return await connection_identity.resolve(sources, spec, partial(namespace_of, connection.key))
+    return await identity.resolve(sources, spec, partial(namespace_of, connection.key))
 
 
 @asynccontextmanager

@@ -22,14 +22,16 @@ from ..opensearch.operations import Operation
 from ..opensearch.paths import COLLECTIONS
 from ..opensearch.pool import client_over
 from ..opensearch.transport import Transport
-from ..reconcilers import connector_body, group, model_body
 from ..reconcilers.conditions import Fact
-from ..reconcilers.create import Role, marker
-from ..reconcilers.internal_connector import FIELD
+from ..reconcilers.connector import bodies as connector_bodies
+from ..reconcilers.creation.protocol import Role, marker
+from ..reconcilers.group import bodies as group_bodies
+from ..reconcilers.model import bodies as model_bodies
+from ..reconcilers.model.internal_connector import FIELD
 from ..reconcilers.ports import ConnectionSettings
 from ..reconcilers.records import parse_spec
 from ..reconcilers.references import CONNECTOR, GROUP, MODEL, SETTINGS
-from ..reconcilers.settings_claims import TRUSTED, wish
+from ..reconcilers.settings.claims import TRUSTED, wish
 from . import options as shared
 from .exits import Exit, usage
 from .manifests import Manifest, load
@@ -132,12 +134,12 @@ async def _apply(manifest: Manifest, client: MLCommonsClient, recorder: Recorder
             await client.update_settings({**wanted.settings, **added})
         case "MLModelGroup":
             spec = _good(parse_spec(MLModelGroupSpec, manifest.spec), manifest)
-            await client.create_group(group.desired_body(snapshot, spec))
+            await client.create_group(group_bodies.desired(snapshot, spec))
         case "MLConnector":
             connector = _good(parse_spec(MLConnectorSpec, manifest.spec), manifest)
-            content = _good(connector_body.content(snapshot, connector, private_allowed=True), manifest)
+            content = _good(connector_bodies.content(snapshot, connector, private_allowed=True), manifest)
             mark = marker(snapshot.uid, Role.CONNECTOR, 1)  # and a word that changes with the credentials
-            body = connector_body.create_body(content, mark, credential=dict(_credential(connector)))
+            body = connector_bodies.create_body(content, mark, credential=dict(_credential(connector)))
             await client.create_connector(body)
         case _:
             await _model(manifest, client, recorder)
@@ -149,18 +151,18 @@ async def _model(manifest: Manifest, client: MLCommonsClient, recorder: Recorder
     if spec.connector_ref is not None:
         connector_id = placeholder(CONNECTOR, spec.connector_ref.name)
     if spec.connector is not None:
-        content = _good(connector_body.content(snapshot, spec.connector, private_allowed=True), manifest)
-        own = {FIELD: connector_body.with_credential(content, dict(_credential(spec.connector)))}
+        content = _good(connector_bodies.content(snapshot, spec.connector, private_allowed=True), manifest)
+        own = {FIELD: connector_bodies.with_credential(content, dict(_credential(spec.connector)))}
     if spec.model_group_ref is not None:
         group_id = placeholder(GROUP, spec.model_group_ref.name)
     elif spec.model_group_id is not None:
         group_id = spec.model_group_id
     else:
         recorder.object_id = placeholder(GROUP, f"{manifest.name}-of-its-own")
-        group_id = await client.create_group(model_body.group_body(snapshot, spec))
+        group_id = await client.create_group(model_bodies.group_body(snapshot, spec))
         recorder.object_id = model_id
-    body = model_body.desired(snapshot, spec, connector_id=connector_id, group_id=group_id)
-    await client.register_model({**model_body.register_body(body), **own})
+    body = model_bodies.desired(snapshot, spec, connector_id=connector_id, group_id=group_id)
+    await client.register_model({**model_bodies.register_body(body), **own})
     if spec.deploy:
         await client.deploy_model(model_id)
 

@@ -1,6 +1,6 @@
 """The mark of a connection on everything that is made through it.
 
-The marker in a description names the resource (`reconcilers.create`). When there is no such resource, that
+The marker in a description names the resource (`reconcilers.creation`). When there is no such resource, that
 alone does not say whose object it is: another Kubernetes cluster may use the same OpenSearch, with resources
 of its own. So the connection's uid, which no two clusters share, is written behind it. It is of no concern to
 the reconcilers: what they read and compare does not have it.

@@ -1,1 +1,4 @@
-"""Plan, reconcile and finalize of each kind. Knows the models and its own ports, no framework, no client."""
+"""Plan, reconcile and finalize: a folder for each kind, and beside them what the kinds share.
+
+Knows the models and its own ports, no framework, no client.
+"""

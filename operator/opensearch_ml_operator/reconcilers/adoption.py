@@ -20,8 +20,7 @@ from ..models.common import Adopt, LifecycleSpec, ManagedStatus
 from ..models.snapshot import Snapshot
 from . import references
 from .conditions import Fact, false, true
-from .create import describe
-from .model_references import connection_key
+from .creation.protocol import describe
 from .outcome import Outcome
 from .ports import Hit, MLCommons
 from .session import Ports, Session
@@ -146,7 +145,7 @@ async def _find(
 ) -> Hit | Fact | None:
     """Return what to adopt, why it cannot be, or None when a new object is to be made in its place."""
     refused = references.foreign_ids(
-        session.ports, connection_key(session.ports, session.snapshot), ["adopt"]
+        session.ports, references.used_connection(session.ports, session.snapshot), ["adopt"]
     )
     if refused is not None:
         return refused
@@ -204,7 +203,7 @@ def _everybody(ports: Ports) -> tuple[Snapshot, ...]:
 
 def _cluster(ports: Ports, snapshot: Snapshot) -> str:
     """Name the cluster that a resource is on: several connections may lead to one."""
-    key = connection_key(ports, snapshot)
+    key = references.used_connection(ports, snapshot)
     connection = ports.catalog.get(key)
     uuid = connection.status.get("clusterUUID") if connection is not None else None
     return str(uuid or key)

@@ -8,10 +8,11 @@ from ..constants import ConditionType, Reason
 from ..errors import MLError
 from ..models.common import ManagedStatus, StatusBase, seconds
 from ..models.snapshot import ObjectKey, Snapshot
-from . import create, references, refusal, retention
+from . import references, refusal, retention
 from .conditions import Fact, false, find
-from .create import Role
-from .creation import NEW, Created, Creation
+from .creation import protocol
+from .creation.protocol import Role
+from .creation.steps import NEW, Created, Creation
 from .outcome import Outcome
 from .ports import Hit, MLCommons
 from .references import Connected, Unknown
@@ -23,6 +24,8 @@ GRACE = 5.0
 """Seconds for which a new object waits for what it refers to without a word."""
 LEAVING = 60.0
 """Seconds for which users that are being deleted too are waited for without a word."""
+PARKED = 30.0
+"""Seconds after which whoever waits for a gate asks it again, should its wake-up have been lost."""
 DELETE_POLL = 1.0
 
 
@@ -177,6 +180,6 @@ async def absent(
     session: Session[ManagedStatus], client: MLCommons, *, role: Role, revision: int
 ) -> Hit | None:
     """Return an object that still carries the marker; None proves that there is none."""
-    token = create.marker(session.snapshot.uid, role, revision)
+    token = protocol.marker(session.snapshot.uid, role, revision)
     hits = await client.search_marker(role.value.lower(), token)
     return hits[0] if hits else None

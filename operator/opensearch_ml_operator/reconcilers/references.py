@@ -50,6 +50,24 @@ def connection_key(snapshot: Snapshot) -> ObjectKey:
     return connection_of(named.get("kind"), name if isinstance(name, str) else "", snapshot.key.namespace)
 
 
+def used_connection(ports: Ports, snapshot: Snapshot) -> ObjectKey:
+    """Return the connection through which something was made or may still be, else the one its spec names."""
+    registered = snapshot.status.get("connection")
+    if isinstance(registered, str) and registered and _has_remote(snapshot):
+        return connection_of(snapshot.status.get("connectionKind"), registered, snapshot.key.namespace)
+    return named_connection(ports, snapshot)
+
+
+def named_connection(ports: Ports, snapshot: Snapshot) -> ObjectKey:
+    """Return the connection that the spec of an object names, be it by way of its connector."""
+    own = connection_key(snapshot)
+    ref = snapshot.spec.get("connectorRef")
+    if own.name or not isinstance(ref, dict):
+        return own
+    connector = ports.catalog.get(ObjectKey(CONNECTOR, snapshot.key.namespace, str(ref.get("name"))))
+    return connection_key(connector) if connector is not None else own
+
+
 def connection_of(kind: Any, name: str, namespace: str) -> ObjectKey:
     """Return the key of a connection by kind and name, as an object in this namespace means it."""
     if kind == CLUSTER_CONNECTION:

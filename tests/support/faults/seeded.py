@@ -71,9 +71,9 @@ def _plan(workload: str, call: str = "", variant: Variant = Variant.RESET) -> Pl
     return Plan(workload, (Fault(call, variant),) if call else ())
 
 
-_CREATION: Final = "reconcilers/creation.py"
-_CREATE: Final = "reconcilers/create.py"
-_CONNECTOR: Final = "reconcilers/connector.py"
+_CREATION: Final = "reconcilers/creation/steps.py"
+_PROTOCOL: Final = "reconcilers/creation/protocol.py"
+_CONNECTOR: Final = "reconcilers/connector/reconciler.py"
 _MANAGED: Final = "reconcilers/managed.py"
 _CREATE_CONNECTOR: Final = "opensearch: create-connector #1"
 _REGISTER: Final = "opensearch: register-model #1"
@@ -88,9 +88,9 @@ BUGS: Final[Mapping[str, Bug]] = {
                 _CREATION,
                 """                    facts = _creating(session, role, reason)
                     await self.intend(session, pending, *facts, **(with_intent or {}))
-                case create.Send():""",
+                case protocol.Send():""",
                 """                    return _created(await self._send(session, post))
-                case create.Send():""",
+                case protocol.Send():""",
             ),
         ),
         _bug(
@@ -99,19 +99,19 @@ BUGS: Final[Mapping[str, Bug]] = {
             (
                 _CREATION,
                 """                            return await self._refused(session, error, role)
-                case create.Search():""",
+                case protocol.Search():""",
                 """                            return await self._refused(session, error, role)
                         return _created(await self._send(session, post))
-                case create.Search():""",
+                case protocol.Search():""",
             ),
         ),
         _bug(
             "no quiet period",
             _plan("create", _CREATE_CONNECTOR, Variant.ZOMBIE),
-            (_CREATE, "quiet_from = since + intention.quiet_period\n", "quiet_from = since\n"),
-            (_CREATE, "over = monotonic >= since + quiet_period", "over = True"),
+            (_PROTOCOL, "quiet_from = since + intention.quiet_period\n", "quiet_from = since\n"),
+            (_PROTOCOL, "over = monotonic >= since + quiet_period", "over = True"),
             (
-                _CREATE,
+                _PROTOCOL,
                 "memory.last_search is not None and memory.last_search >= since + quiet_period",
                 "memory.last_search is not None",
             ),
@@ -119,13 +119,13 @@ BUGS: Final[Mapping[str, Bug]] = {
         _bug(
             "an intent that is found is taken for one's own",
             _plan("create", _REGISTER, Variant.KILL_AFTER),
-            (_CREATE, "    if memory.fresh == pending:\n        return Send()", "    return Send()"),
+            (_PROTOCOL, "    if memory.fresh == pending:\n        return Send()", "    return Send()"),
         ),
         _bug(
             "what a search finds is not taken",
             _plan("create", _REGISTER, Variant.KILL_AFTER),
             (
-                _CREATE,
+                _PROTOCOL,
                 "        return _adopt(found)\n    if memory.void",
                 "        pass\n    if memory.void",
             ),
@@ -185,7 +185,7 @@ BUGS: Final[Mapping[str, Bug]] = {
             "a credential in the status",
             _plan("create"),
             (
-                "reconcilers/connector_target.py",
+                "reconcilers/connector/target.py",
                 "return Applied(digest(self.content), self.credentials.revision)",
                 "return Applied(digest(self.content), ''.join(self.credentials.values.values()))",
             ),
@@ -194,7 +194,7 @@ BUGS: Final[Mapping[str, Bug]] = {
             "an earlier connector is forgotten",
             _plan("swap"),
             (
-                "reconcilers/connector_revisions.py",
+                "reconcilers/connector/revisions.py",
                 "if not await remover(wanted.client).remove(previous.id):",
                 "if not previous.id:",
             ),
@@ -212,7 +212,7 @@ BUGS: Final[Mapping[str, Bug]] = {
             "a change of a model is recorded and not sent",
             _plan("edit"),
             (
-                "reconcilers/model_deployment.py",
+                "reconcilers/model/deployment.py",
                 "        await client.update_model(model_id, target.update_request(body))\n",
                 "",
             ),
@@ -220,7 +220,7 @@ BUGS: Final[Mapping[str, Bug]] = {
         _bug(
             "remote objects carry no mark",
             _plan("create"),
-            (_CREATE, 'return f"{text} {token}" if text else token', 'return text or "none"'),
+            (_PROTOCOL, 'return f"{text} {token}" if text else token', 'return text or "none"'),
         ),
         _bug(
             "a 404 is believed for ever",
@@ -267,7 +267,7 @@ BUGS: Final[Mapping[str, Bug]] = {
             "a connection goes before those who need it",
             _plan("delete"),
             (
-                "reconcilers/connection.py",
+                "reconcilers/connection/reconciler.py",
                 "users(self._ports, snapshot.key):\n            await self._ports.pool",
                 "users(self._ports, snapshot.key) or snapshot.uid:\n            await self._ports.pool",
             ),
@@ -285,7 +285,7 @@ BUGS: Final[Mapping[str, Bug]] = {
             "a model lets go without a look",
             _plan("delete"),
             (
-                "reconcilers/model_removal.py",
+                "reconcilers/model/removal.py",
                 '        client.forget("model", model.id)\n        return Outcome(requeue_after=0)',
                 '        client.forget("model", model.id)\n        return Outcome(finalized=True)',
             ),
@@ -294,7 +294,7 @@ BUGS: Final[Mapping[str, Bug]] = {
             "a model that is lost keeps its id",
             _plan("recreate"),
             (
-                "reconcilers/model.py",
+                "reconcilers/model/reconciler.py",
                 "            id=None,\n            owned_group_id=owned,\n",
                 "            owned_group_id=owned,\n",
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from opensearch_ml_operator.reconcilers.create import Role, marker
+from opensearch_ml_operator.reconcilers.creation.protocol import Role, marker
 
 from .target import ML, Target, token
 

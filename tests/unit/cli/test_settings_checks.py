@@ -8,7 +8,7 @@ from opensearch_ml_operator.cli.checks.check import Administrator, Verdict
 from opensearch_ml_operator.cli.checks.settings import PRIVATE, Needs, judge
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 from opensearch_ml_operator.reconcilers.ports import ClusterSettings
-from opensearch_ml_operator.reconcilers.settings_claims import PREFIX, TRUSTED
+from opensearch_ml_operator.reconcilers.settings.claims import PREFIX, TRUSTED
 
 ADMINISTRATOR = Administrator("https://os.example:9200", secured=True)
 OPENAI = "https://api.openai.com/v1/embeddings"

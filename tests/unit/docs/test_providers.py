@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from opensearch_ml_operator.models.settings import MLClusterSettingsSpec
-from opensearch_ml_operator.reconcilers.settings_claims import PREFIX, Wish, wish
+from opensearch_ml_operator.reconcilers.settings.claims import PREFIX, Wish, wish
 
 PAGE = (Path(__file__).parents[3] / "docs" / "providers.md").read_text()
 

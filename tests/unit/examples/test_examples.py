@@ -12,7 +12,7 @@ from opensearch_ml_operator.constants import API_VERSION
 from opensearch_ml_operator.crdgen import definition
 from opensearch_ml_operator.models.kinds import by_kind
 from opensearch_ml_operator.reconcilers.conditions import Fact
-from opensearch_ml_operator.reconcilers.endpoint import fix_host, refuse_address
+from opensearch_ml_operator.reconcilers.connector.endpoint import fix_host, refuse_address
 from support.providers.catalog import OPERATIONS
 from support.providers.example import OURS, Example, read_examples
 from support.providers.trusted import note

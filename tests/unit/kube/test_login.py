@@ -7,7 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from opensearch_ml_operator.errors import KubernetesForbiddenError, KubernetesUnavailableError, OperatorError
+from opensearch_ml_operator.errors import (
+    KubernetesForbiddenError,
+    KubernetesUnavailableError,
+    OperatorError,
+)
 from opensearch_ml_operator.kube.client import KubeClient
 from opensearch_ml_operator.kube.login import connect
 from opensearch_ml_operator.kube.targets import SECRETS, Target

@@ -11,7 +11,7 @@ from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.opensearch import searches
 from opensearch_ml_operator.opensearch.imprint import without
 from opensearch_ml_operator.opensearch.pool import Pool
-from opensearch_ml_operator.reconcilers.create import Role, imprint, marker
+from opensearch_ml_operator.reconcilers.creation.protocol import Role, imprint, marker
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons
 from support.fake_mlcommons import FakeMLCommons
 from support.memory_clock import Clock

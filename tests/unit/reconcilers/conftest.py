@@ -1,54 +1,21 @@
-"""What several files share: the stage of a RemoteModel, and the settings of a cluster.
+"""What the tests of all kinds share: a stage without resources, and its one cluster.
 
-Files about another kind set their own stage.
+The folder of a kind puts the kind's own on it.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from opensearch_ml_operator.models.snapshot import ObjectKey
-from opensearch_ml_operator.reconcilers.model import ModelReconciler
 from support.memory_opensearch import MemoryOpenSearch
-from support.memory_ports import NAMESPACE, Stage, ready
-from unit.reconcilers.driving import Driver
-from unit.reconcilers.remote_model import KEY, SPEC
-from unit.reconcilers.settings_world import World
+from support.memory_ports import Stage
 
 
 @pytest.fixture
 def stage() -> Stage:
-    stage = Stage()
-    stage.add("RemoteModel", "model", spec=SPEC)
-    for number, connection in enumerate(("main", "other"), start=1):
-        stage.cluster(connection)
-        name = "embeddings" if connection == "main" else "elsewhere"
-        spec = {"connectionRef": {"name": connection}}
-        stage.add("MLConnector", name, spec=spec, status=ready(id=f"con{number}"))
-    stage.add("MLModelGroup", "group", spec={"connectionRef": {"name": "main"}}, status=ready(id="grp1"))
-    return stage
+    return Stage()
 
 
 @pytest.fixture
 def cluster(stage: Stage) -> MemoryOpenSearch:
-    cluster = stage.pool.clients[ObjectKey("OpenSearchConnection", NAMESPACE, "main")]
-    cluster.ids.extend(("con1", "grp1"))
-    cluster.put("connector", {"name": "embeddings", "description": ""})
-    cluster.put("group", {"name": "group", "description": ""})
-    return cluster
-
-
-@pytest.fixture
-def other(stage: Stage) -> MemoryOpenSearch:
-    return stage.pool.clients[ObjectKey("OpenSearchConnection", NAMESPACE, "other")]
-
-
-@pytest.fixture
-def driver(stage: Stage, cluster: MemoryOpenSearch) -> Driver:
-    assert cluster.docs["connector"]
-    return Driver(stage, ModelReconciler(stage.ports()), KEY)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
+    return stage.cluster()

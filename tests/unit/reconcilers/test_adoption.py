@@ -12,7 +12,7 @@ from opensearch_ml_operator.models.group import MLModelGroupSpec, MLModelGroupSt
 from opensearch_ml_operator.models.snapshot import Snapshot
 from opensearch_ml_operator.reconcilers import adoption
 from opensearch_ml_operator.reconcilers.conditions import find
-from opensearch_ml_operator.reconcilers.create import Role, marker
+from opensearch_ml_operator.reconcilers.creation.protocol import Role, marker
 from opensearch_ml_operator.reconcilers.outcome import Outcome
 from opensearch_ml_operator.reconcilers.session import Session
 from support.memory_opensearch import MemoryOpenSearch
@@ -24,13 +24,7 @@ CONNECTION = {"connectionRef": {"name": "main"}}
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
-
-
-@pytest.fixture
-def cluster(stage: Stage) -> MemoryOpenSearch:
-    cluster = stage.cluster()
+def cluster(cluster: MemoryOpenSearch) -> MemoryOpenSearch:
     cluster.ids.append("remote1")
     cluster.put("group", {"name": "wanted", "description": "Somebody's"})
     return cluster

@@ -1,9 +1,8 @@
-"""Corrections counted while they are equal and recent; states watched for how long they last."""
+"""Corrections counted while they are equal and recent."""
 
 from __future__ import annotations
 
 from opensearch_ml_operator.reconcilers.corrections import WINDOW, Corrections
-from opensearch_ml_operator.reconcilers.model_watch import Watch, Watches
 from support.memory_clock import Clock
 
 
@@ -28,16 +27,3 @@ def test_corrections_grow_old_one_by_one_and_can_be_forgotten() -> None:
     assert corrections.count("uid", "a") == 1
     corrections.forget("uid")
     assert corrections.count("uid", "a") == 0
-
-
-def test_a_state_is_timed_from_when_it_was_first_seen() -> None:
-    clock = Clock()
-    watches = Watches(clock.monotonic)
-    seen = []
-    for state, seconds in (("DEPLOYING", 5), ("DEPLOYING", 5), ("DEPLOYED", 1), ("DEPLOYED", 0)):
-        seen.append(watches.see("uid", state))
-        clock.seconds += seconds
-
-    assert seen == [Watch(0, 0), Watch(5, 1), Watch(0, 2), Watch(1, 3)]
-    watches.restart("uid")
-    assert watches.see("uid", "DEPLOYED") == Watch(0, 0)

@@ -6,12 +6,7 @@ from typing import Any
 
 import pytest
 
-from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.reconcilers.releases import TABLES, unsupported
-from support.memory_opensearch import MemoryOpenSearch
-from support.memory_ports import NAMESPACE
-from unit.reconcilers.driving import Driver
-from unit.reconcilers.remote_model import respec
 
 DEFAULTS = {"enabled": True, "deploySetting": {"autoDeployEnabled": True, "ttlMinutes": -1}}
 ROWS: list[tuple[str, dict[str, Any], str, str, str]] = [
@@ -79,24 +74,3 @@ def test_defaults_are_fine_everywhere() -> None:
     assert (
         unsupported("MLConnector", {"clientConfig": None, "actions": [{"type": "predict"}]}, "2.11.0") is None
     )
-
-
-async def test_nothing_of_the_spec_is_sent_until_the_cluster_is_upgraded(
-    driver: Driver, cluster: MemoryOpenSearch
-) -> None:
-    await driver.rest()
-    before = dict(cluster.docs["model"][driver.status["id"]])
-    connection = ObjectKey("OpenSearchConnection", NAMESPACE, "main")
-    status = driver.stage.store.objects[connection].status
-    driver.stage.store.change(connection, status={**status, "version": "2.13.0"})
-    respec(driver, interface={"input": "{}"}, description="changed too")
-    await driver.once()
-
-    assert driver.condition("Ready") == ("False", "FieldNotSupported")
-    assert "spec.interface needs 2.14" in driver.message("Synced")
-    assert cluster.docs["model"][driver.status["id"]] == before
-    driver.stage.store.change(connection, status={**status, "version": "2.14.0"})
-    await driver.rest()
-
-    assert driver.condition("Ready") == ("True", "Succeeded")
-    assert cluster.docs["model"][driver.status["id"]]["interface"] == {"input": "{}"}

@@ -10,7 +10,7 @@ from ...opensearch import rights
 from ...opensearch.mlcommons import MLCommonsClient
 from ...opensearch.rights import Grant, Question
 from ...opensearch.transport import Transport
-from ...reconcilers.connection import supported
+from ...reconcilers.connection.reconciler import supported
 from ...reconcilers.ports import ClusterSettings, ConnectionSettings, ServerInfo
 from .check import Administrator, Check, Fix, failed, ok, skipped, warning
 

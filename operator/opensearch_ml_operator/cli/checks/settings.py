@@ -9,10 +9,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ...models.snapshot import Snapshot
-from ...reconcilers import endpoint, endpoint_pattern
 from ...reconcilers.conditions import Fact
+from ...reconcilers.connector import endpoint
 from ...reconcilers.ports import ClusterSettings
-from ...reconcilers.settings_claims import PREFIX, TRUSTED
+from ...reconcilers.settings import endpoint_pattern
+from ...reconcilers.settings.claims import PREFIX, TRUSTED
 from .check import Administrator, Check, Fix, failed, ok, warning
 
 PRIVATE: Final = f"{PREFIX}connector.private_ip_enabled"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opensearch_ml_operator.reconcilers.connector import ConnectorReconciler
+from opensearch_ml_operator.reconcilers.connector.reconciler import ConnectorReconciler
 from opensearch_ml_operator.reconcilers.ports import SecretData
 from support.memory_opensearch import MemoryOpenSearch
 from support.memory_ports import NAMESPACE, Stage
@@ -13,16 +13,10 @@ from unit.reconcilers.driving import Driver
 
 
 @pytest.fixture
-def stage() -> Stage:
-    stage = Stage()
+def stage(stage: Stage) -> Stage:
     stage.add("MLConnector", "one", spec=SPEC)
     stage.secrets.secrets[NAMESPACE, "keys"] = SecretData("uid/1", {"a": b"first", "b": b"second"})
     return stage
-
-
-@pytest.fixture
-def cluster(stage: Stage) -> MemoryOpenSearch:
-    return stage.cluster()
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""MLConnector: a connector, its revisions, and the models that are moved from one to the next."""

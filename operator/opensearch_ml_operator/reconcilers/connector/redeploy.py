@@ -1,0 +1,104 @@
+"""The strategy Redeploy: models are kept undeployed while their connector is changed in place.
+
+The connector asks for it in its status (`modelsHeldSince`), each model undeploys itself and says so, and when
+the field is gone it deploys itself again: the deployment of a model has one owner, and its healing does not
+interfere. It is asked for only when the server refuses the change because of these very models.
+"""
+
+from __future__ import annotations
+
+from ...constants import ConditionType, Reason
+from ...errors import MLError
+from ...models.connector import MLConnectorStatus
+from ...models.snapshot import Snapshot
+from .. import references
+from ..conditions import Fact, false
+from ..outcome import Outcome
+from ..ports import MLCommons
+from ..records import moment
+from ..session import Session
+from ..states import UNDEPLOYED
+from .target import Wanted, resolved
+from .users import users
+
+_BLOCKED = 60.0
+"""Seconds until a change that somebody else holds up is tried again."""
+_WAIT = 5.0
+"""Seconds until models are looked at that should have woken us when they were undeployed."""
+
+
+async def cleared(session: Session[MLConnectorStatus], client: MLCommons, error: MLError) -> bool:
+    """Whether all that the server names were down, and are undeployed once more for a change at once.
+
+    A call that an undeployed model refuses makes the node remember the model, and take it for a user of its
+    connector (2.19, 3.6 seen). A model that is held is not deployed by anybody else. Raises MLError.
+    """
+    named = {str(user.status.get("id")): user for user in users(session)}
+    if not all(id_ in named and _is_down(named[id_]) for id_ in error.ids):
+        return False
+    for id_ in error.ids:
+        await client.undeploy_model(id_)
+    return bool(error.ids)
+
+
+def _is_down(model: Snapshot) -> bool:
+    """Whether it is undeployed, and nobody but a person would deploy it now."""
+    held = model.condition(ConditionType.DEPLOYED).get("reason") == Reason.UPDATING
+    return model.status.get("state") == UNDEPLOYED and (held or model.spec.get("deploy") is False)
+
+
+async def wait(session: Session[MLConnectorStatus], wanted: Wanted, error: MLError) -> Outcome:
+    """Have the models undeployed that the server names; or say which of them cannot be."""
+    named = {str(user.status.get("id")): user for user in users(session)}
+    blocked = await _strangers(session, wanted, tuple(id_ for id_ in error.ids if id_ not in named))
+    blocked = blocked or _unmovable(session, tuple(named[id_] for id_ in error.ids if id_ in named))
+    if blocked is not None:
+        await session.record(*resolved(), blocked, models_held_since=None)
+        return Outcome(requeue_after=_BLOCKED)
+    held = [named[id_].key for id_ in error.ids]
+    which = references.names(tuple(held), session.snapshot.key.namespace)
+    words = f"Waiting until {which} is undeployed; it is deployed again after the change."
+    since = session.status.models_held_since or session.now
+    began = moment(since)
+    waited = (session.ports.now() - began).total_seconds() if began is not None else 0.0
+    await session.record(
+        *resolved(), false(ConditionType.SYNCED, Reason.UPDATING, words), models_held_since=since
+    )
+    for key in held:
+        session.ports.wake(key)
+    return Outcome(requeue_after=max(_WAIT, waited))
+
+
+async def _strangers(
+    session: Session[MLConnectorStatus], wanted: Wanted, ids: tuple[str, ...]
+) -> Fact | None:
+    """Return who uses the connector, or seems to, and is no model of a RemoteModel."""
+    if not ids:
+        return None
+    real = []
+    for model_id in ids:
+        model = await wanted.client.get_model(model_id)
+        if model is not None and model.source.get("connector_id") == session.status.id:
+            real.append(model_id)
+    if real:
+        words = f"Models {', '.join(real)}, which are not managed here, use it. Undeploy them first."
+        return false(ConditionType.SYNCED, Reason.USED_BY_MODELS, words)
+    words = (
+        f"OpenSearch takes {', '.join(ids)} for users of this connector, which they are not: it compares ids "
+        "piece by piece. Undeploy those models, or use spec.update.strategy Swap."
+    )
+    return false(ConditionType.SYNCED, Reason.FALSE_CONFLICT, words)
+
+
+def _unmovable(session: Session[MLConnectorStatus], models: tuple[Snapshot, ...]) -> Fact | None:
+    """Return which models the operator may not undeploy."""
+    fixed = tuple(
+        model.key
+        for model in models
+        if model.spec.get("suspend") is True or model.spec.get("managementPolicy") == "Observe"
+    )
+    if not fixed:
+        return None
+    which = references.names(fixed, session.snapshot.key.namespace)
+    words = f"{which} is deployed, and suspended or only observed. Resume or undeploy it."
+    return false(ConditionType.SYNCED, Reason.USED_BY_MODELS, words)

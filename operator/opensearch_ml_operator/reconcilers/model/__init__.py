@@ -1,0 +1,1 @@
+"""RemoteModel: registered, deployed, kept as the spec says, probed, exported, removed."""

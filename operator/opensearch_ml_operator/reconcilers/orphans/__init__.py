@@ -1,0 +1,1 @@
+"""What is ours in OpenSearch and has no resource any more."""

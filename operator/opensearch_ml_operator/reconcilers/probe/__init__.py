@@ -1,0 +1,1 @@
+"""Probes: when a prediction is due, and what its answer means."""

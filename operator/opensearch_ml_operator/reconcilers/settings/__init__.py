@@ -1,0 +1,1 @@
+"""MLClusterSettings: who has a setting, and what it was before."""
