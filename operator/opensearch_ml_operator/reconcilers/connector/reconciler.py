@@ -204,14 +204,7 @@ class ConnectorReconciler:
         if drift:
             return await self._correct(session, wanted, observed.source, drift)
         kept = await self._revisions.drop_previous(session, wanted)
-        await session.record(
-            *ready(),
-            previous=kept,
-            used_by_models=len(users(session)),
-            models_held_since=None,
-            **wanted.applied._asdict(),
-        )
-        return rest(session, wanted)
+        return await _settled(session, wanted, previous=kept)
 
     async def _change(
         self, session: Session[MLConnectorStatus], wanted: Wanted, observed: Mapping[str, Any]
@@ -260,13 +253,7 @@ class ConnectorReconciler:
         if any(is_deploying(user) for user in users(session)):
             return Outcome(requeue_after=1)  # it may have read the connector just before: look again
         _announce(session, wanted, "Changed the connector in place.", "Updated")
-        await session.record(
-            *ready(),
-            used_by_models=len(users(session)),
-            models_held_since=None,
-            **wanted.applied._asdict(),
-        )
-        return rest(session, wanted)
+        return await _settled(session, wanted)
 
     async def _correct(
         self,
@@ -333,6 +320,18 @@ class ConnectorReconciler:
             "it compares ids piece by piece. It lets go when those models are gone; trying again."
         )
         return await managed.blocked(session, Reason.FALSE_CONFLICT, words, after=10)
+
+
+async def _settled(session: Session[MLConnectorStatus], wanted: Wanted, **changes: Any) -> Outcome:
+    """Record that the connector is what is wanted, and rest."""
+    await session.record(
+        *ready(),
+        used_by_models=len(users(session)),
+        models_held_since=None,
+        **wanted.applied._asdict(),
+        **changes,
+    )
+    return rest(session, wanted)
 
 
 def _announce(session: Session[MLConnectorStatus], wanted: Wanted, words: str, reason: str) -> None:
