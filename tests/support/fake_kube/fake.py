@@ -70,6 +70,11 @@ class FakeKube:
         return self._server.logs
 
     @property
+    def version(self) -> int:
+        """The resourceVersion of the newest change: while it stands still, nothing has changed."""
+        return self._store.version
+
+    @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 

@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -61,6 +61,8 @@ class Bench:
     users: Users
     operators: list[OperatorInProcess]
     proxies: list[list[FaultProxy]]
+    version: Callable[[], int]
+    """The version of the newest object in Kubernetes: who waits looks only when it has changed."""
     doomed: set[int] = field(default_factory=set)
     started: set[int] = field(default_factory=set)
     last_fault_at: float = 0.0
@@ -96,12 +98,15 @@ class Bench:
         """Wait until the goal is reached and no request is under way; say what is missing if it is not."""
         deadline = self.clock.monotonic() + PATIENCE
         fired = len(self.script.fired)
+        seen, objects = -1, dict[str, Any]()
         while True:
             await self.tend()
             if len(self.script.fired) != fired:
                 fired = len(self.script.fired)
                 self.last_fault_at = self.clock.monotonic()
-            objects = await self.users.everything()
+            if self.version() != seen:
+                seen = self.version()
+                objects = await self.users.everything()
             done = not objects if goal == "gone" else all(map(is_ready, objects.values()))
             if done and not self.script.zombies and not self.doomed:
                 return ""
@@ -223,7 +228,7 @@ async def _bench(clock: SkippingClock, operators: int, seed: int) -> AsyncIterat
             namespace="team",
             endpoint=to_opensearch.url,
         )
-        yield Bench(clock, script, history, users, made, proxies)
+        yield Bench(clock, script, history, users, made, proxies, lambda: kube.version)
 
 
 def _proxy(server: Any, url: str, script: Script, history: History, sender: int) -> FaultProxy:
