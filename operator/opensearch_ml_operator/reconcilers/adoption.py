@@ -57,7 +57,10 @@ async def adopt(
         found = _taken(session.ports, session.snapshot, found) or found
     if isinstance(found, Fact):
         return await _shown(session, found)
-    await session.record(id=found.id, origin="Adopted", **along(found))
+    # Nobody uses it before it was compared: a connector cannot be changed once a model is deployed on it.
+    words = f"{found.id} was adopted just now, and is compared with this resource next."
+    comparing = false(ConditionType.SYNCED, Reason.UPDATING, words)
+    await session.record(comparing, id=found.id, origin="Adopted", **along(found))
     session.event("Adopted", f"{found.id} in OpenSearch belongs to this resource now; nothing was changed.")
     return None
 

@@ -159,7 +159,8 @@ def remote_id(ports: Ports, key: ObjectKey, *, missing: Reason, not_ready: Reaso
     """Resolve a connector or a group to its id in OpenSearch.
 
     An object that has an id can be used, whatever else is wrong with it: a rotation that is under way must
-    not take the models down that still use the old revision.
+    not take the models down that still use the old revision. Only one that was adopted just now is first
+    compared with its spec.
     """
     snapshot = ports.catalog.get(key)
     if snapshot is None:
@@ -167,10 +168,15 @@ def remote_id(ports: Ports, key: ObjectKey, *, missing: Reason, not_ready: Reaso
     id_ = snapshot.status.get("id")
     if snapshot.deleting and not id_:
         return _not_ready(key, not_ready, "It is being deleted.")
-    if isinstance(id_, str) and id_:
+    if isinstance(id_, str) and id_ and not _is_just_adopted(snapshot):
         return id_
     verdict = ready(snapshot)
     return _not_ready(key, not_ready, _words(verdict) if verdict else "It has not been created yet.")
+
+
+def _is_just_adopted(snapshot: Snapshot) -> bool:
+    status, reason = snapshot.status, snapshot.condition("Synced").get("reason")
+    return status.get("origin") == "Adopted" and not status.get("specHash") and reason == Reason.UPDATING
 
 
 def ready(snapshot: Snapshot) -> Mapping[str, Any] | None:

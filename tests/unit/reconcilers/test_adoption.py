@@ -71,7 +71,7 @@ async def test_who_is_in_the_way(
 ) -> None:
     stage.add(KIND, "other", created=created, spec={**CONNECTION, **spec}, status=status)
     outcome, id_, shown = await run(stage, cluster, mine(stage, adopt=adopt))
-    assert (id_, shown) == ("" if reason else "remote1", reason)
+    assert (id_, shown) == (("", reason) if reason else ("remote1", "Updating"))
     assert (outcome is None) == (not reason)
 
 
@@ -81,7 +81,7 @@ async def test_the_same_id_in_another_cluster_is_another_object(
     stage.cluster("elsewhere")
     other = {"connectionRef": {"name": "elsewhere"}}
     stage.add(KIND, "other", created=OLD, spec=other, status={"id": "remote1"})
-    assert await run(stage, cluster, mine(stage)) == (None, "remote1", "")
+    assert await run(stage, cluster, mine(stage)) == (None, "remote1", "Updating")
 
 
 async def test_two_connections_may_lead_to_one_cluster(stage: Stage, cluster: MemoryOpenSearch) -> None:
@@ -92,7 +92,7 @@ async def test_two_connections_may_lead_to_one_cluster(stage: Stage, cluster: Me
     assert (await run(stage, cluster, mine(stage)))[1:] == ("", "NotOwned")
 
 
-@pytest.mark.parametrize(("alive", "reason"), [(True, "NotOwned"), (False, "")])
+@pytest.mark.parametrize(("alive", "reason"), [(True, "NotOwned"), (False, "Updating")])
 async def test_a_marker_counts_as_long_as_its_resource_lives(
     stage: Stage, cluster: MemoryOpenSearch, *, alive: bool, reason: str
 ) -> None:

@@ -79,6 +79,24 @@ def test_what_has_an_id_can_be_used_whatever_else_is_wrong(verdict: str, *, dele
     assert connector_id(stage) == "con1"
 
 
+@pytest.mark.parametrize(
+    ("more", "usable"),
+    [
+        ({}, False),
+        ({"specHash": "applied"}, True),
+        ({"origin": "Created"}, True),
+    ],
+    ids=["just-adopted", "compared", "created"],
+)
+def test_what_was_adopted_is_compared_before_anything_uses_it(more: dict[str, str], *, usable: bool) -> None:
+    stage = Stage()
+    synced = {"type": "Synced", "status": "False", "reason": "Updating", "message": ""}
+    status = {"id": "con1", "origin": "Adopted", "conditions": [synced], **more}
+    stage.add("MLConnector", "one", status=status)
+
+    assert (connector_id(stage) == "con1") == usable
+
+
 def test_what_does_not_exist_or_has_no_id_is_a_fact() -> None:
     stage = Stage()
     missing = connector_id(stage)
