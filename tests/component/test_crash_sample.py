@@ -44,6 +44,18 @@ SAMPLE = (
     ("doomed", f"{_KUBE} mlconnectors/connector (finalizers) #1", Variant.REFUSED_401),
     ("doomed", "opensearch: create-group #1", Variant.TWICE),
     ("doomed", "opensearch: create-connector #1", Variant.ZOMBIE),
+    ("adopt", f"{_KUBE} mlconnectors/one/status #1", Variant.LATE),
+    ("adopt", f"{_KUBE} remotemodels/other/status #1", Variant.KILL_AFTER),
+    ("release", f"{_KUBE} mlconnectors/one (finalizers) #1", Variant.KILL_BEFORE),
+    ("export", "kube: post configmaps #1", Variant.KILL_AFTER),
+    ("export-move", "kube: delete configmaps/model-id #1", Variant.KILL_BEFORE),
+    ("internal", "opensearch: register-model #1", Variant.ZOMBIE),
+    ("internal-edit", "opensearch: update-model #1", Variant.TRUNCATE),
+    ("retain", f"{_KUBE} remotemodels/model (finalizers) #1", Variant.KILL_AFTER),
+    ("orphans", "opensearch: delete-model #1", Variant.KILL_AFTER),
+    ("probe", "opensearch: predict #1", Variant.KILL_AFTER),
+    ("trial", "opensearch: register-model #1", Variant.KILL_BEFORE),
+    ("two-adopt", "opensearch: update-connector #1", Variant.KILL_AFTER),
     ("two-create", "opensearch: register-model #1", Variant.KILL_AFTER),
 )
 TWICE = (

@@ -24,7 +24,7 @@ from stack.operator_process import NAMESPACE, OperatorProcess, render_chart, sta
 from stack.server import ServerError
 
 from . import campaign, endstate, oracles
-from .bench import Result
+from .bench import Result, is_count
 from .history import History
 from .naming import document, opensearch_id
 from .plan import Plan
@@ -192,17 +192,17 @@ class LiveBench:
             team.first, team.began = len(self.history.sent), clock()
         await asyncio.gather(*(workload.acts[-1](team.users) for team in teams))
         await self.reach(workload.goal, teams)
-        calm_from = len(self.history.sent)
+        calm_from, at_rest = len(self.history.sent), clock()
         for team in teams:
             team.reached = not team.script.faults
             team.script.faults.clear()
             effects = self.history.effects(team.first)
             team.labels = tuple(entry.label for entry in effects if entry.team == team.users.namespace)
         await asyncio.sleep(CALM)
-        for entry in self.history.effects(calm_from):
-            for team in teams:
-                if entry.team == team.users.namespace and entry.applied:
-                    team.problems.append(f"Q5: at rest, {entry.label}")
+        late = [entry for entry in self.history.effects(calm_from) if entry.applied]
+        for team in teams:
+            own = (entry for entry in late if entry.team == team.users.namespace)
+            team.problems += [f"Q5: at rest, {entry.label}" for entry in own if not is_count(entry, at_rest)]
         await self._judge(teams)
         if workload.goal != "gone":
             await asyncio.gather(*(team.users.delete_everything() for team in teams))
@@ -212,7 +212,7 @@ class LiveBench:
                 team.converged = began[id(team)]
                 team.problems += await endstate.wrong(team.users)
         for team in teams:
-            team.problems += oracles.breaches(self.history.of(team.users.namespace))
+            team.problems += oracles.breaches(self.history.of(team.users.namespace), team.users.condemned)
             await team.users.uproot()
         return [self._result(team) for team in teams]
 

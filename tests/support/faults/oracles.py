@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ TOUCHES: Final = frozenset(
     {"update-group", "update-model", "delete-group", "delete-connector", "delete-model"}
     | {"update-connector", "undeploy-model", "deploy-model", "predict"}
 )
+_WITH_CREDENTIALS: Final = {"create-connector", "update-connector", "register-model", "update-model"}
 RATE: Final = 6
 """How often in a minute the very same request may be sent; more is a storm."""
 _LETTERS: Final = {"g": "Group", "c": "Connector", "m": "Model"}
@@ -34,9 +35,12 @@ _ID_OF: Final = {
 }
 
 
-def breaches(history: History) -> list[str]:
-    """Return all breaches of what must always be so."""
-    found = [*_order_of_effects(history), *_secrets(history), *_storms(history)]
+def breaches(history: History, condemned: Collection[str] = ()) -> list[str]:
+    """Return all breaches of what must always be so.
+
+    `condemned` are ids of orphans that were not made here, and that a person has named for deletion.
+    """
+    found = [*_order_of_effects(history, condemned), *_secrets(history), *_storms(history)]
     return list(dict.fromkeys(found))
 
 
@@ -57,10 +61,17 @@ class _Ledger:
     absent: set[str] = field(default_factory=set)
     """Ids of which a GET has said that they are not there."""
     copies: set[tuple[str, str, str]] = field(default_factory=set)
+    adopted: dict[str, str] = field(default_factory=dict)
+    """The uid of the resource that has each adopted object on record."""
+    kept: set[str] = field(default_factory=set)
+    """Uids of resources whose objects are not to be deleted with them."""
+    ids: dict[str, str] = field(default_factory=dict)
+    """The id that each uid has on record."""
+    condemned: Collection[str] = ()
 
 
-def _order_of_effects(history: History) -> Iterator[str]:
-    ledger = _Ledger()
+def _order_of_effects(history: History, condemned: Collection[str]) -> Iterator[str]:
+    ledger = _Ledger(condemned=condemned)
     events = [(entry.sent_at, 0, entry) for entry in history.sent if entry.server == "opensearch"]
     events += [(entry.answered_at or 0.0, 1, entry) for entry in history.answered]
     position = {id(entry): number for number, entry in enumerate(history.answered)}
@@ -91,7 +102,20 @@ def _sent(ledger: _Ledger, entry: Entry) -> Iterator[str]:
         elif uid in ledger.used:
             yield f"A2, A8: {operation} is sent twice for one intent"
         ledger.used.add(uid)
-    elif operation in TOUCHES and (id_ := opensearch_id(entry.request)) not in ledger.born:
+    elif operation in TOUCHES:
+        yield from _touched(ledger, operation, opensearch_id(entry.request))
+
+
+def _touched(ledger: _Ledger, operation: str, id_: str) -> Iterator[str]:
+    deletes = operation.startswith("delete-")
+    if id_ in ledger.born:
+        owner = ledger.born[id_]
+        if deletes and owner in ledger.kept and ledger.ids.get(owner) == id_:
+            yield f"A3: {operation} of {id_}, which is to be retained"
+    elif id_ in ledger.adopted:
+        if deletes:
+            yield f"A3: {operation} of {id_}, which was adopted"
+    elif id_ not in ledger.condemned:
         yield f"A3: {operation} of {id_}, which is nobody's here"
 
 
@@ -100,6 +124,7 @@ def _kube_answered(ledger: _Ledger, entry: Entry) -> Iterator[str]:
         metadata = body["metadata"]
         uid = metadata["uid"].replace("-", "")
         wrote = entry.request.method != "GET" and entry.applied
+        yield from _recorded(ledger, uid, body)
         if metadata.get("finalizers"):
             ledger.finalized.add(uid)
         elif wrote and uid in ledger.finalized:
@@ -111,7 +136,26 @@ def _kube_answered(ledger: _Ledger, entry: Entry) -> Iterator[str]:
             ledger.used.discard(uid)
 
 
+def _recorded(ledger: _Ledger, uid: str, body: dict[str, Any]) -> Iterator[str]:
+    """Note which object a resource has, and how it came by it."""
+    status, spec = body.get("status") or {}, body.get("spec") or {}
+    id_ = str(status.get("id"))
+    ledger.ids[uid] = id_
+    if spec.get("deletionPolicy") == "Retain":
+        ledger.kept.add(uid)
+    if status.get("origin") != "Adopted":
+        return
+    ledger.adopted[id_] = uid
+    wish = spec.get("adopt") or {}
+    if wish.get("id", id_) != id_ or not wish:
+        yield f"A3: {body['kind']} {body['metadata']['name']} adopts {id_}, its spec says {wish}"
+
+
 def _released(ledger: _Ledger, uid: str, body: dict[str, Any]) -> Iterator[str]:
+    for id_ in [id_ for id_, owner in ledger.adopted.items() if owner == uid]:
+        del ledger.adopted[id_]
+    if uid in ledger.kept:
+        return
     who = f"{body['kind']} {body['metadata']['name']}"
     for id_, (owner, role, _) in ledger.alive.items():
         if owner == uid:
@@ -162,14 +206,26 @@ def _secrets(history: History) -> Iterator[str]:
     """A5 and A6: a credential goes into the body of a connector and nowhere else."""
     spellings = tuple(_spellings(CANARY))
     for entry in history.sent:
-        text = b"\n".join([entry.request.target.encode(), entry.request.body, *_values(entry)])
-        connector = opensearch_operation(entry.request) in {"create-connector", "update-connector"}
-        if any(each in text for each in spellings) and not (entry.server == "opensearch" and connector):
+        text = b"\n".join([entry.request.target.encode(), _without_credentials(entry), *_values(entry)])
+        if any(each in text for each in spellings):
             yield f"A5: a credential in {entry.request.method} {entry.request.path}"
         if entry.server == "opensearch" and entry.request.header("Authorization").startswith("Bearer"):
             yield "A6: the token of the API server goes to OpenSearch"
         if entry.server == "kube" and entry.request.header("Authorization").startswith("Basic"):
             yield "A6: the password of OpenSearch goes to the API server"
+
+
+def _without_credentials(entry: Entry) -> bytes:
+    """Return what is sent, without what stands where the credentials of a connector belong."""
+    raw, operation = entry.request.body, opensearch_operation(entry.request)
+    if entry.server != "opensearch" or operation not in _WITH_CREDENTIALS:
+        return raw
+    body = entry.body
+    connector = body if operation.endswith("connector") else body.get("connector")
+    if not isinstance(connector, dict) or "credential" not in connector:
+        return raw
+    connector["credential"] = None
+    return json.dumps(body).encode()
 
 
 def _values(entry: Entry) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,9 +17,11 @@ from .wire import Headers, Request, read_response
 
 ML: Final = "/_plugins/_ml"
 REMOTE_KINDS: Final = ("connectors", "model_groups", "models")
+_IDS: Final = {"connectors": "connector_id", "model_groups": "model_group_id", "models": "model_id"}
 CANARY: Final = "Canary-7f3a-"
 """All secrets begin so: whatever shows it has let one out."""
 PLURALS: Final = tuple(kind.plural for kind in KINDS)
+NOBODYS: Final = "Not managed by anybody"
 _REQUEST: Final = "opensearchml.io/reconcile-requested-at"
 _KINDS: Final = {kind.plural: kind.kind for kind in KINDS}
 _MERGE: Final = ("Content-Type", "application/merge-patch+json")
@@ -56,27 +59,40 @@ class Users:
     """Where the operator finds OpenSearch."""
     model_url: str = "http://127.0.0.1:9/v1/embeddings"
     resync: str = "60s"
-    foreign: dict[str, str] = field(default_factory=dict)
-    """Ids of objects of somebody else, by kind: nobody may touch them."""
+    health: str = "30s"
+    foreign: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in REMOTE_KINDS})
+    """Ids of objects of somebody else, by kind: they stay, and only who adopts them may change them."""
+    retained: set[str] = field(default_factory=set)
+    """Uids (hex) of resources whose objects in OpenSearch are to outlive them."""
+    condemned: set[str] = field(default_factory=set)
+    """Ids of orphans that a person has named for deletion."""
     _generation: int = 0
 
     # What users do
 
     async def create_everything(self) -> None:
         """Create one object of each kind at once, the last first, as `kubectl` may well do."""
-        await self.kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        await self.create_namespace()
         model = {
-            **self._common,
+            **self.common,
             "connectorRef": {"name": "connector"},
             "modelGroupRef": {"name": "group"},
             "description": "A model",
         }
-        await self._create("remotemodels", "model", model)
-        await self._create("mlconnectors", "connector", {**self._common, **self._connector})
-        await self._create("mlmodelgroups", "group", {**self._common, **self._connected})
+        await self.create("remotemodels", "model", model)
+        await self.create("mlconnectors", "connector", {**self.common, **self.connector})
+        await self.create("mlmodelgroups", "group", {**self.common, **self.connected})
+        await self.connect()
+
+    async def create_namespace(self) -> None:
+        """Create the namespace, if it is not there yet."""
+        await self.kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+
+    async def connect(self) -> None:
+        """Create what the others need: the Secret and the connection."""
         await self.give_secret("first")
-        connection = {"endpoints": [self.endpoint], "healthInterval": "30s"}
-        await self._create("opensearchconnections", "main", connection)
+        connection = {"endpoints": [self.endpoint], "healthInterval": self.health}
+        await self.create("opensearchconnections", "main", connection)
 
     async def give_secret(self, which: str) -> None:
         """Create the Secret of the connector, or give it another value."""
@@ -87,9 +103,9 @@ class Users:
 
     async def edit(self) -> None:
         """Change each object such that OpenSearch has to hear of it."""
-        await self._patch("remotemodels", "model", {"spec": {"description": "Another model"}})
-        await self._patch("mlconnectors", "connector", {"spec": {"parameters": {"model": "large"}}})
-        await self._patch("mlmodelgroups", "group", {"spec": {"description": "Another group"}})
+        await self.patch("remotemodels", "model", {"spec": {"description": "Another model"}})
+        await self.patch("mlconnectors", "connector", {"spec": {"parameters": {"model": "large"}}})
+        await self.patch("mlmodelgroups", "group", {"spec": {"description": "Another group"}})
 
     async def rotate(self) -> None:
         """Give the connector another credential, and ask for it to be taken now."""
@@ -98,7 +114,7 @@ class Users:
 
     async def prefer_redeploy(self) -> None:
         """Have the connector keep its id when it changes."""
-        await self._patch("mlconnectors", "connector", {"spec": {"update": {"strategy": "Redeploy"}}})
+        await self.patch("mlconnectors", "connector", {"spec": {"update": {"strategy": "Redeploy"}}})
 
     async def undeploy(self) -> None:
         """Undeploy the model behind everybody's back."""
@@ -119,7 +135,7 @@ class Users:
     async def add_settings(self) -> None:
         """Claim two settings of the cluster."""
         settings = {"connectionRef": {"name": "main"}, "resyncInterval": "60s"}
-        await self._create("mlclustersettings", "settings", {**settings, **self._settings})
+        await self.create("mlclustersettings", "settings", {**settings, **self._settings})
 
     async def delete_everything(self) -> None:
         """Ask for the deletion of all objects."""
@@ -145,35 +161,56 @@ class Users:
         """Ask for a reconcile, as a person does."""
         self._generation += 1
         annotations = {_REQUEST: f"request-{self._generation}"}
-        await self._patch(plural, name, {"metadata": {"annotations": annotations}})
+        await self.patch(plural, name, {"metadata": {"annotations": annotations}})
 
     async def plant(self) -> None:
         """Let somebody else have objects in OpenSearch too."""
-        names = {"name": f"{self.namespace} foreign", "description": "Not managed by anybody"}
-        _, group = await self.opensearch.call("POST", f"{ML}/model_groups/_register", names)
-        connector = {
-            **names,
+        await self.plant_group("foreign")
+        await self.plant_connector("foreign")
+
+    async def plant_group(self, which: str, description: str = NOBODYS) -> str:
+        """Register a group that is nobody's here; return its id."""
+        body = {"name": f"{self.namespace} {which}", "description": description}
+        return await self._plant("model_groups", "_register", body)
+
+    async def plant_connector(self, which: str, description: str = NOBODYS) -> str:
+        """Create a connector that is nobody's here, with the content that ours have; return its id."""
+        action = {
+            "action_type": "predict",
+            "method": "POST",
+            "url": self.model_url,
+            "headers": {"Authorization": "Bearer ${credential.token}"},
+            "request_body": '{"input": ${parameters.input}}',
+        }
+        body = {
+            "name": f"{self.namespace} {which}",
+            "description": description,
             "version": "1",
             "protocol": "http",
-            "parameters": {},
+            "parameters": {"model": "small"},
             "credential": {"token": "theirs"},
-            "actions": [
-                {
-                    "action_type": "predict",
-                    "method": "POST",
-                    "url": self.model_url,
-                    "request_body": '{"input": ${parameters.input}}',
-                }
-            ],
+            "actions": [action],
         }
-        status, made = await self.opensearch.call("POST", f"{ML}/connectors/_create", connector)
-        assert status == 200, made
-        self.foreign = {"model_groups": group["model_group_id"], "connectors": made["connector_id"]}
+        return await self._plant("connectors", "_create", body)
+
+    async def plant_model(self, which: str, *, group: str, connector: str, description: str = NOBODYS) -> str:
+        """Register a model that is nobody's here; return its id."""
+        body = {
+            "name": f"{self.namespace} {which}",
+            "description": description,
+            "function_name": "remote",
+            "model_group_id": group,
+            "connector_id": connector,
+        }
+        return await self._plant("models", "_register", body)
 
     async def uproot(self) -> None:
-        """Remove what `plant` has planted."""
-        for kind, id_ in self.foreign.items():
-            await self.opensearch.call("DELETE", f"{ML}/{kind}/{id_}")
+        """Remove all that was planted or retained, models first."""
+        for kind in reversed(REMOTE_KINDS):
+            for id_ in (await self.remote())[kind]:
+                if kind == "models":
+                    await self.opensearch.call("POST", f"{ML}/models/{id_}/_undeploy")
+                await self.opensearch.call("DELETE", f"{ML}/{kind}/{id_}")
 
     # What users see
 
@@ -210,6 +247,25 @@ class Users:
             }
         return found
 
+    async def left(self) -> set[str]:
+        """Return the ids of orphans that were named for deletion and are still there."""
+        planted = set().union(*self.foreign.values())
+        return (self.condemned - planted) & set().union(*(await self.remote()).values())
+
+    async def exports(self) -> list[Doc]:
+        """Return the ConfigMaps and Secrets that belong to an object: kind, name, data, owner."""
+        found = []
+        for plural, kind in (("configmaps", "ConfigMap"), ("secrets", "Secret")):
+            _, answer = await self.kube.call("GET", f"/api/v1/namespaces/{self.namespace}/{plural}")
+            for body in answer.get("items", []):
+                metadata, data = body["metadata"], dict(body.get("data") or {})
+                if kind == "Secret":
+                    data = {key: base64.b64decode(value).decode() for key, value in data.items()}
+                for owner in metadata.get("ownerReferences", ()):
+                    place = {"kind": kind, "name": metadata["name"], "data": data, "owner": owner["uid"]}
+                    found.append(place)
+        return found
+
     async def settings(self) -> Doc:
         """Return the persistent settings of the cluster."""
         _, answer = await self.opensearch.call("GET", "/_cluster/settings?flat_settings=true")
@@ -217,15 +273,15 @@ class Users:
         return settings
 
     @property
-    def _connected(self) -> Doc:
+    def connected(self) -> Doc:
         return {"connectionRef": {"name": "main"}, "name": f"{self.namespace} ours"}
 
     @property
-    def _common(self) -> Doc:
+    def common(self) -> Doc:
         return {"resyncInterval": self.resync, "name": f"{self.namespace} ours"}
 
     @property
-    def _connector(self) -> Doc:
+    def connector(self) -> Doc:
         action = {
             "type": "predict",
             "method": "POST",
@@ -234,7 +290,7 @@ class Users:
             "requestBody": '{"input": ${parameters.input}}',
         }
         return {
-            **self._connected,
+            **self.connected,
             "credentials": [{"name": "token", "secretKeyRef": {"name": "key", "key": "token"}}],
             "actions": [action],
             "parameters": {"model": "small"},
@@ -246,12 +302,19 @@ class Users:
         name = "plugins.ml_commons.max_register_model_tasks_per_node"
         return {"settings": {name: 9}, "trustedEndpoints": {"add": ["^https://models[.]example/.*$"]}}
 
-    async def _create(self, plural: str, name: str, spec: Mapping[str, Any]) -> None:
+    async def create(self, plural: str, name: str, spec: Mapping[str, Any]) -> None:
         body = {"apiVersion": API_VERSION, "kind": _KINDS[plural], "metadata": {"name": name}, "spec": spec}
         await self._must("POST", self._path(plural), body)
 
-    async def _patch(self, plural: str, name: str, change: Mapping[str, Any]) -> None:
+    async def patch(self, plural: str, name: str, change: Mapping[str, Any]) -> None:
         await self._must("PATCH", self._path(plural, name), change, _MERGE)
+
+    async def _plant(self, kind: str, call: str, body: Doc) -> str:
+        status, made = await self.opensearch.call("POST", f"{ML}/{kind}/{call}", body)
+        assert status == 200, made
+        id_: str = made[_IDS[kind]]
+        self.foreign[kind].add(id_)
+        return id_
 
     async def _must(self, method: str, path: str, body: Any = None, kind: tuple[str, str] = _JSON) -> Any:
         status, found = await self.kube.call(method, path, body, kind)
@@ -270,5 +333,6 @@ def is_ready(body: Mapping[str, Any]) -> bool:
     asked = (body["metadata"].get("annotations") or {}).get(_REQUEST)
     current = current and asked == status.get("lastHandledReconcileAt")
     unclear = "pending" in status or "unclearSince" in status
-    moving = unclear or (body["kind"] == "MLConnector" and bool(status.get("previous")))
+    swapping = any(status.get(each) for each in ("previous", "candidate", "trial"))
+    moving = unclear or (body["kind"] == "MLConnector" and swapping)
     return ready.get("status") == "True" and current and not moving

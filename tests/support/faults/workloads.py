@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from . import acts
 from .users import Users
 
 Act = Callable[[Users], Awaitable[None]]
-Goal = Literal["ready", "gone"]
+Goal = Literal["ready", "gone", "swept"]
+"""All Ready; no object left; all Ready, and what was named as an orphan is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Workload:
     """How many work at the same time, without any election between them."""
     pairs: bool = False
     """Whether it is also crashed a second time, while it recovers."""
+    hours: bool = False
+    """Whether it takes hours, which only time that skips can give."""
 
 
 async def _delete_settings(users: Users) -> None:
@@ -30,6 +34,7 @@ async def _delete_settings(users: Users) -> None:
 
 
 _CREATE: Final[Act] = Users.create_everything
+_DELETE: Final[Act] = Users.delete_everything
 WORKLOADS: Final[Mapping[str, Workload]] = {
     each.name: each
     for each in (
@@ -39,12 +44,27 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
         Workload("redeploy", (_CREATE, Users.prefer_redeploy, Users.rotate)),
         Workload("heal", (_CREATE, Users.undeploy)),
         Workload("recreate", (_CREATE, Users.destroy_model)),
-        Workload("delete", (_CREATE, Users.delete_everything), goal="gone", pairs=True),
+        Workload("delete", (_CREATE, _DELETE), goal="gone", pairs=True),
         Workload("doomed", (Users.doom,), goal="gone"),
         Workload("settings", (_CREATE, Users.add_settings)),
         Workload("settings-back", (_CREATE, Users.add_settings, _delete_settings)),
+        Workload("adopt", (acts.leave_two_sets, acts.adopt), pairs=True),
+        Workload("release", (acts.leave_two_sets, acts.adopt, _DELETE), goal="gone"),
+        Workload("export", (_CREATE, acts.export)),
+        Workload("export-move", (_CREATE, acts.export, acts.export_elsewhere)),
+        Workload("internal", (acts.create_with_connector_inside,), pairs=True),
+        Workload("internal-edit", (acts.create_with_connector_inside, acts.edit_connector_inside)),
+        Workload("retain", (_CREATE, acts.retain, acts.delete_retained)),
+        Workload(
+            "orphans", (acts.create_for_long, acts.plant_orphans, acts.name_orphans), goal="swept", hours=True
+        ),
+        Workload("probe", (_CREATE, acts.probe)),
+        Workload("trial", (_CREATE, acts.probe, Users.rotate), pairs=True),
         Workload("two-create", (_CREATE,), operators=2),
+        Workload("two-edit", (_CREATE, Users.edit), operators=2),
+        Workload("two-heal", (_CREATE, Users.undeploy), operators=2),
+        Workload("two-adopt", (acts.leave_two_sets, acts.adopt), operators=2),
         Workload("two-swap", (_CREATE, Users.rotate), operators=2),
-        Workload("two-delete", (_CREATE, Users.delete_everything), goal="gone", operators=2),
+        Workload("two-delete", (_CREATE, _DELETE), goal="gone", operators=2),
     )
 }

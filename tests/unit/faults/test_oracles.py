@@ -38,10 +38,19 @@ class Teller:
         self.history.begin(entry)
         self.history.answer(entry, Response(status, (), json.dumps(answer).encode()))
 
-    def write(self, *, finalizer: bool = True, pending: Any = None, id_: str | None = None) -> None:
+    def write(
+        self,
+        *,
+        finalizer: bool = True,
+        pending: Any = None,
+        id_: str | None = None,
+        origin: str = "Created",
+        **spec: Any,
+    ) -> None:
         """Tell of a write to the connector."""
         metadata = {"name": "connector", "uid": UID, "finalizers": ["f"] if finalizer else []}
-        body = {"kind": "MLConnector", "metadata": metadata, "status": {"pending": pending, "id": id_}}
+        status = {"pending": pending, "id": id_, "origin": origin}
+        body = {"kind": "MLConnector", "metadata": metadata, "status": status, "spec": spec}
         self.call("kube", "PATCH", f"{PATH}/status", {"status": body["status"]}, 200, body)
 
     def create(self, id_: str, *, token: str = TOKEN, copy: bool = False, secret: str = "") -> None:
@@ -132,17 +141,81 @@ def secret_encoded(teller: Teller) -> None:
     teller.call("kube", "PATCH", f"{PATH}/status", {"x": CANARY.encode().hex()}, 409, {})
 
 
+def secret_beside_its_place(teller: Teller) -> None:
+    live(teller)
+    body = {"description": f"{CANARY}value", "credential": {"token": f"{CANARY}value"}}
+    teller.call("opensearch", "PUT", f"{CONNECTORS}/a", body, 200, {})
+
+
+def secret_inside_a_model(teller: Teller) -> None:
+    live(teller)
+    body = {"connector": {"credential": {"token": f"{CANARY}value"}}}
+    teller.call("opensearch", "PUT", "/_plugins/_ml/models/a", body, 200, {})
+
+
+def adopted(teller: Teller) -> None:
+    teller.write(id_="theirs", origin="Adopted", adopt={"id": "theirs"})
+    teller.call("opensearch", "PUT", f"{CONNECTORS}/theirs", {"name": "x"}, 200, {})
+
+
+def adopted_and_released(teller: Teller) -> None:
+    adopted(teller)
+    teller.write(finalizer=False, id_="theirs", origin="Adopted", adopt={"id": "theirs"})
+
+
+def adopted_another(teller: Teller) -> None:
+    teller.write(id_="others", origin="Adopted", adopt={"id": "theirs"})
+
+
+def adopted_unasked(teller: Teller) -> None:
+    teller.write(id_="theirs", origin="Adopted")
+
+
+def adopted_and_deleted(teller: Teller) -> None:
+    adopted(teller)
+    teller.delete("theirs")
+
+
+def changed_after_release(teller: Teller) -> None:
+    adopted_and_released(teller)
+    teller.call("opensearch", "PUT", f"{CONNECTORS}/theirs", {"name": "x"}, 200, {})
+
+
+def retained(teller: Teller) -> None:
+    live(teller)
+    teller.write(finalizer=False, id_="a", deletionPolicy="Retain")
+
+
+def retained_and_deleted(teller: Teller) -> None:
+    live(teller)
+    teller.write(id_="a", deletionPolicy="Retain")
+    teller.delete("a")
+
+
 def storm(teller: Teller) -> None:
     live(teller)
     for _ in range(7):
         teller.call("opensearch", "PUT", f"{CONNECTORS}/a", {"name": "x"}, 500, {})
 
 
-@pytest.mark.parametrize("story", [live, live_and_die])
+@pytest.mark.parametrize("story", [live, live_and_die, adopted_and_released, retained])
 def test_a_history_as_it_should_be(story: Callable[[Teller], None]) -> None:
     teller = Teller()
     story(teller)
     assert breaches(teller.history) == []
+
+
+def test_who_has_a_connector_inside_sends_its_credential_with_it() -> None:
+    teller = Teller()
+    secret_inside_a_model(teller)
+    assert not any(each.startswith("A5") for each in breaches(teller.history))
+
+
+def test_an_orphan_that_a_person_has_named_may_be_deleted() -> None:
+    teller = Teller()
+    teller.delete("orphan")
+    assert breaches(teller.history, ["orphan"]) == []
+    assert breaches(teller.history)
 
 
 def test_a_copy_made_by_the_network_is_not_the_operators_doing() -> None:
@@ -166,6 +239,12 @@ def test_a_copy_made_by_the_network_is_not_the_operators_doing() -> None:
         (two_alive, "A4"),
         (secret_in_status, "A5"),
         (secret_encoded, "A5"),
+        (secret_beside_its_place, "A5"),
+        (adopted_another, "A3"),
+        (adopted_unasked, "A3"),
+        (adopted_and_deleted, "A3"),
+        (changed_after_release, "A3"),
+        (retained_and_deleted, "A3"),
         (storm, "A7"),
         (let_go_too_early, "A9"),
         (let_go_unproven, "A9"),
