@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import shutil
@@ -23,7 +24,7 @@ from stack.controlplane import ControlPlane, Programs, given_programs, packaged_
 from stack.modelserver.child import start_model_server
 from stack.modelserver.client import ModelServer
 from stack.opensearch_home import opensearch_home
-from stack.opensearch_node import OpenSearch, given_opensearch, start_opensearch
+from stack.opensearch_node import Cluster, Member, OpenSearch, Program, given_opensearch, start_opensearch
 from stack.ports import Ports
 from stack.process import Processes
 from stack.toolchain import Tool, java, require
@@ -51,6 +52,7 @@ class Stack:
     environ: Mapping[str, str]
     keep_folder: bool = False
     _opensearch: dict[str, OpenSearch] = field(default_factory=dict, init=False)
+    _clusters: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
 
     @cached_property
     def control_plane(self) -> ControlPlane:
@@ -71,6 +73,18 @@ class Stack:
         if version not in self._opensearch:
             self._opensearch[version] = given_opensearch(version, self.environ) or self._start_node(version)
         return self._opensearch[version]
+
+    def opensearch_cluster(self, version: str, *, nodes: int) -> tuple[OpenSearch, ...]:
+        """Start a cluster of several nodes, each of which takes requests; every call starts one more."""
+        name = f"cluster-{next(self._clusters)}"
+        members = [Member(f"{name}-node-{number}", self.ports.take()) for number in range(1, nodes + 1)]
+        started: dict[str, OpenSearch] = {}
+
+        def start(member: Member) -> None:
+            started[member.name] = self._start_node(version, Cluster(member, members))
+
+        self._side_by_side([partial(start, member) for member in members])
+        return tuple(started[member.name] for member in members)
 
     def use(self, node: OpenSearch) -> None:
         """Take a server of somebody else's for its release, and start none."""
@@ -118,20 +132,17 @@ class Stack:
         self._check_tools([*homes, *go], [])
         self._side_by_side([*(partial(self._built, home) for home in homes), lambda: [*map(self._built, go)]])
 
-    def _start_node(self, version: str) -> OpenSearch:
+    def _start_node(self, version: str, cluster: Cluster | None = None) -> OpenSearch:
         tool = _java(version)
-        program = require([tool], self.environ)[tool]
-        home = self._built(opensearch_home(version))
-        folder = self._part_folder(f"opensearch-{version}")
+        java_command = require([tool], self.environ)[tool]
         return start_opensearch(
-            version,
-            folder,
-            home,
-            program,
+            Program(version, self._built(opensearch_home(version)), java_command),
+            self._part_folder(f"opensearch-{version}" if cluster is None else cluster.me.name),
             self.processes,
             self.ports,
             self.environ,
             (self.folder / ACCOUNT_KEY).with_suffix(".pub"),
+            cluster,
         )
 
     def _programs(self) -> Programs:

@@ -6,7 +6,7 @@ import json
 import secrets
 import shutil
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,11 +122,38 @@ def given_opensearch(version: str, environ: Mapping[str, str]) -> OpenSearch | N
     )
 
 
-def node_settings(version: str, *, http_port: int, transport_port: int) -> dict[str, Any]:
-    """Return the content of opensearch.yml."""
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A release that can be started: its built home, and the Java that runs it."""
+
+    version: str
+    home: Path
+    java: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One node of a cluster of several, as the others find it."""
+
+    name: str
+    transport_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster of several nodes as one of them, `me`, sees it."""
+
+    me: Member
+    members: Sequence[Member]
+
+
+def node_settings(
+    version: str, *, http_port: int, transport_port: int, cluster: Cluster | None = None
+) -> dict[str, Any]:
+    """Return the content of opensearch.yml, that of a lone node without a cluster."""
     settings: dict[str, Any] = {
         "cluster.name": "local-stack",
-        "discovery.type": "single-node",
+        **_discovery(cluster),
         "network.host": "127.0.0.1",
         "http.port": http_port,
         "transport.port": transport_port,
@@ -139,6 +166,16 @@ def node_settings(version: str, *, http_port: int, transport_port: int) -> dict[
     if version == versions.OPENSEARCH_2:
         settings |= _security_settings()
     return settings
+
+
+def _discovery(cluster: Cluster | None) -> dict[str, Any]:
+    if cluster is None:
+        return {"discovery.type": "single-node"}
+    return {
+        "node.name": cluster.me.name,
+        "discovery.seed_hosts": [f"127.0.0.1:{each.transport_port}" for each in cluster.members],
+        "cluster.initial_cluster_manager_nodes": [each.name for each in cluster.members],
+    }
 
 
 def _security_settings() -> dict[str, Any]:
@@ -167,34 +204,35 @@ def render_settings(settings: Mapping[str, Any]) -> str:
 
 
 def start_opensearch(
-    version: str,
+    program: Program,
     folder: Path,
-    home: Path,
-    java: Path,
     processes: Processes,
     ports: Ports,
     environ: Mapping[str, str],
     accounts: Path,
+    cluster: Cluster | None = None,
 ) -> OpenSearch:
-    """Start a node of a release from its built home, and wait until it answers.
+    """Start a node of a release, and wait until it answers; one of a cluster does when most others are there.
 
     2.19.1 has Security: TLS by a certificate authority of its own, an administrator with a random password,
     and tokens of ServiceAccounts, whose public key is in `accounts`. Raises ServerError when the node is not
     ready in time.
     """
+    version, home = program.version, program.home
     config, temporary = folder / "config", folder / "tmp"
     config.mkdir(parents=True)
     temporary.mkdir()
     for part in ("modules", "plugins"):
         (folder / part).symlink_to(home / part)
     http_port = ports.take()
-    settings = node_settings(version, http_port=http_port, transport_port=ports.take())
+    transport_port = cluster.me.transport_port if cluster is not None else ports.take()
+    settings = node_settings(version, http_port=http_port, transport_port=transport_port, cluster=cluster)
     (config / "opensearch.yml").write_text(render_settings(settings))
     secure = version == versions.OPENSEARCH_2
     password = secrets.token_urlsafe(18) if secure else None
     authority = _write_security(config, home, password, accounts) if password is not None else None
     command: list[str | Path] = [
-        java,
+        program.java,
         f"-Xms{HEAP}",
         f"-Xmx{HEAP}",
         "-XX:TieredStopAtLevel=1",  # its life is short: half the CPU until it is ready, slower only when warm
@@ -211,7 +249,7 @@ def start_opensearch(
     def is_ready() -> bool:
         return _answers(node)
 
-    name = f"opensearch-{version}"
+    name = f"opensearch-{version}" if cluster is None else cluster.me.name
     log_file = folder / f"{name}.log"
     server = Server(
         processes,

@@ -8,7 +8,14 @@ import yaml
 
 from stack import versions
 from stack.opensearch_home import DISTRIBUTIONS
-from stack.opensearch_node import TRUSTED_ENDPOINTS, given_opensearch, node_settings, render_settings
+from stack.opensearch_node import (
+    TRUSTED_ENDPOINTS,
+    Cluster,
+    Member,
+    given_opensearch,
+    node_settings,
+    render_settings,
+)
 from stack.server import ServerError
 
 
@@ -27,6 +34,25 @@ def test_only_the_release_with_security_has_its_settings() -> None:
     assert old["plugins.ml_commons.connector_access_control_enabled"] is True
     # An unknown setting ends the server at its start.
     assert not [name for name in new if "security" in name or "access_control" in name]
+
+
+def test_the_nodes_of_a_cluster_find_each_other() -> None:
+    members = [Member("one", 20003), Member("two", 20004)]
+    one, two = (
+        node_settings(
+            versions.OPENSEARCH_3,
+            http_port=1,
+            transport_port=each.transport_port,
+            cluster=Cluster(each, members),
+        )
+        for each in members
+    )
+    assert (one.pop("node.name"), two.pop("node.name")) == ("one", "two")
+    assert (one.pop("transport.port"), two.pop("transport.port")) == (20003, 20004)
+    assert one == two
+    assert one["discovery.seed_hosts"] == ["127.0.0.1:20003", "127.0.0.1:20004"]
+    assert one["cluster.initial_cluster_manager_nodes"] == ["one", "two"]
+    assert "discovery.type" not in one  # a lone node would not look for the others
 
 
 @pytest.mark.parametrize(
