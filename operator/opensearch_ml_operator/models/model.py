@@ -174,6 +174,10 @@ class RemoteModelStatus(ManagedStatus):
     """The server's word for the state of the model."""
     workers: Workers | None = None
     """Nodes that hold the model."""
+    last_deployed_at: Timestamp | None = None
+    """When OpenSearch last deployed the model, which it also does by itself when a node joins."""
+    connector_changed_at: Timestamp | None = None
+    """When the connector of the registered model was last changed; nodes that join later get it again."""
     tasks: Annotated[list[Task], Field(max_length=5)] = Field(default_factory=list)
     """The last five tasks."""
     healing: HealingStatus | None = None

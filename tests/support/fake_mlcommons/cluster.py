@@ -58,6 +58,10 @@ class Cluster:
     transient: Doc = field(default_factory=dict)
     loaded: dict[str, str] = field(default_factory=dict)
     """Which connector serves each model that is in the nodes' memory."""
+    away: dict[str, str] = field(default_factory=dict)
+    """The same of a node that has left the cluster, with all that is in its memory."""
+    stale: dict[str, str] = field(default_factory=dict)
+    """Which other connector a node that has come back goes on with, for each such model."""
     stuck: set[str] = field(default_factory=set)
     """Models of which a failed deploy has left an entry in the nodes' memory."""
     deploy_outcomes: deque[DeployOutcome] = field(default_factory=deque)

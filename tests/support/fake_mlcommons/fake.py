@@ -151,6 +151,20 @@ class FakeMLCommons:
         self.cluster.loaded.clear()
         self.cluster.stuck.clear()
 
+    def node_leaves(self) -> None:
+        """Let a node go that keeps its memory, as one that is frozen."""
+        self.cluster.away = dict(self.cluster.loaded)
+
+    def node_returns(self) -> None:
+        """Let it come back: OpenSearch deploys to it, and what it still holds it goes on with (3.6 seen)."""
+        self.cluster.stale = {
+            model: connector
+            for model, connector in self.cluster.away.items()
+            if self.cluster.loaded.get(model, connector) != connector
+        }
+        for model in self.cluster.loaded:
+            self.cluster.models.merge(model, {"last_deployed_time": self.cluster.now() + 1})
+
     # The server
 
     async def start(self) -> None:

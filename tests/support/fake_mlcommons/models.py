@@ -96,6 +96,7 @@ async def update_model(cluster: Cluster, call: Call) -> Doc:
         changes |= _move(cluster, str(group_id))
     if connector_id in cluster.connectors.docs and call.id in cluster.loaded:
         cluster.loaded[call.id] = str(connector_id)
+        cluster.stale.pop(call.id, None)
     changes["last_updated_time"] = cluster.now()
     return cluster.models.merge(call.id, changes, refresh=cluster.refreshes_updates)
 

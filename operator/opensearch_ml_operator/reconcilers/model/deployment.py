@@ -18,6 +18,7 @@ from ..records import digest
 from ..references import CONNECTOR
 from ..session import Session
 from . import bodies, computed
+from .internal_connector import FIELD
 from .plan import POLLS, Undeploy
 from .target import Target, deploying, synced
 from .watch import Watches
@@ -79,6 +80,7 @@ class Deployment:
             await session.record(fact)
             return Outcome(retry=True)
         await client.update_model(model_id, target.update_request(body))
+        sent = new_connector is not None or FIELD in body
         drifted = session.status.spec_hash == target.spec_hash
         if drifted:
             self._corrections.add(session.snapshot.uid, digest(body))
@@ -88,11 +90,26 @@ class Deployment:
             extra_fields=bodies.extra_fields(target.spec, session.status),
             connector_id=target.resolved.connector_id,
             model_group_id=target.body["model_group_id"],
+            connector_changed_at=session.now if sent else session.status.connector_changed_at,
         )
         if new_connector is not None and target.spec.connector_ref is not None:
             # The connector may have waited for us to let go of an earlier revision.
             connector = target.spec.connector_ref.name
             session.ports.wake(ObjectKey(CONNECTOR, session.snapshot.key.namespace, connector))
+        return Outcome(requeue_after=0)
+
+    async def send_again(
+        self,
+        session: Session[RemoteModelStatus],
+        target: Target,
+        part: Mapping[str, Any],
+        deployed: str | None,
+    ) -> Outcome:
+        """Have the nodes read the connector once more, which fails no prediction."""
+        await target.resolved.client.update_model(session.status.id or "", target.update_request(part))
+        words = "A node has joined that may know the connector of before: it was sent again to all nodes."
+        session.event("ConnectorSentAgain", words)
+        await session.record(last_deployed_at=deployed)
         return Outcome(requeue_after=0)
 
 

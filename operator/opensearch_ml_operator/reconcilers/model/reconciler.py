@@ -22,7 +22,7 @@ from ..ports import Hit
 from ..records import digest
 from ..references import CONNECTOR
 from ..session import Ports, Session
-from . import bodies, computed, internal_connector, own_group
+from . import bodies, computed, internal_connector, own_group, rejoin
 from .deployment import Deployment
 from .export import AGAIN, ModelExport
 from .holding import ModelHolding
@@ -184,6 +184,7 @@ class ModelReconciler:
                 state=seen.state,
                 probe=computed.unprobed(session.status.probe),
                 **(healed if step.healing else {}),
+                **(rejoin.resumed(session) if is_down(session) else {}),
             )
             step = Deploy()
         match step:
@@ -314,6 +315,8 @@ class ModelReconciler:
     ) -> Outcome:
         """Probe if that is due. Show that all is well, or all but what the facts say."""
         target.resolved.leave(session.snapshot.key)
+        if stale := rejoin.stale_part(session, target, source):
+            return await self._deployment.send_again(session, target, stale, rejoin.deployed_at(source))
         state = str(source.get("model_state", ""))
         deployed = state == states.DEPLOYED
         probed = await self._probes.run(session, target, deployed=deployed, probing=probing)
@@ -333,6 +336,7 @@ class ModelReconciler:
             state=state,
             probe=probed.status,
             workers=computed.workers(source),
+            **rejoin.on_record(session, target, source),
             model_version=None if version is None else str(version),
             **target.resolved.on_record,
             connector_id=target.resolved.connector_id,
@@ -373,6 +377,8 @@ class ModelReconciler:
             pending=None,
             state=None,
             workers=None,
+            last_deployed_at=None,
+            connector_changed_at=None,
             spec_hash=None,
         )
         return Outcome(requeue_after=0)

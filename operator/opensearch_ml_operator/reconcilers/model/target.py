@@ -47,6 +47,10 @@ class Target:
         own = self.internal.update_part() if self.internal is not None and FIELD in body else None
         return dict(body) if own is None else {**body, FIELD: own}
 
+    def connector_part(self) -> dict[str, Any]:
+        """Return the part of an update that has the nodes read the connector again."""
+        return {FIELD: {}} if self.internal is not None else {"connector_id": self.resolved.connector_id}
+
     def difference(self, observed: Mapping[str, Any], *, applied: bool) -> dict[str, Any]:
         """Return what is to be updated; `applied` when the server has taken all of it before."""
         unseen = self.spec.extra if applied else None

@@ -1,0 +1,130 @@
+"""Three nodes of OpenSearch: one is lost, one was away during a rotation, and nobody has to act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from stack import versions
+from stack.local import Stack
+from stack.opensearch_node import OpenSearch
+from stack.operator_process import OperatorProcess
+from support.live_kube import condition, open_namespace
+from support.live_metrics import opensearch_requests
+from support.live_remote import Remote, open_remote
+from support.live_sets import CANARY, Sets
+from support.live_stage import Stage
+from support.live_waiting import until
+
+NAMESPACE = "three-nodes"
+NEW_KEY = f"{CANARY}key-of-three-nodes"
+NODES = 3
+EXPELLED = 90.0
+"""Seconds; after 32 the others have expelled a node that does not answer."""
+
+
+@pytest.fixture(scope="module")
+def nodes(local_stack: Stack) -> Iterator[tuple[OpenSearch, ...]]:
+    """Return three nodes, the cluster's manager first."""
+    started = local_stack.opensearch_cluster(versions.OPENSEARCH_3, nodes=NODES)
+    yield tuple(sorted(started, key=lambda node: not _manages(node)))
+    for node in started:
+        node.stop()
+
+
+@pytest.fixture
+def stage(local_stack: Stack, operator: OperatorProcess, nodes: tuple[OpenSearch, ...]) -> Iterator[Stage]:
+    """Return a namespace whose connection knows all three; leave nothing behind."""
+    sets = Sets(nodes[0], local_stack.model_server, NAMESPACE)
+    with open_namespace(local_stack.control_plane, NAMESPACE) as kube, open_remote(nodes[0]) as remote:
+        opened = Stage(local_stack, kube, remote, sets)
+        kube.apply(*sets.connection(endpoints=[node.url for node in nodes]), sets.key())
+        kube.until_ready("OpenSearchConnection", "main")
+        yield opened
+        if operator.server.is_running():
+            kube.delete_all()
+            opened.until_nothing_is_left()
+
+
+@pytest.mark.timeout(600, func_only=True)
+def test_a_node_away_during_a_rotation_and_a_lost_one(
+    stage: Stage, nodes: tuple[OpenSearch, ...], operator: OperatorProcess
+) -> None:
+    model = {"resyncInterval": "30s"}
+    connector = stage.sets.connector("first", update={"keepOldFor": "0s"})
+    stage.kube.apply(stage.sets.group("first"), connector, stage.sets.model("first", **model))
+    model_id = stage.ready("first", seconds=90)
+    until(lambda: _workers(stage) == (NODES, NODES), seconds=60)
+    _away_during_a_rotation(stage, nodes[1], model_id)
+    until(lambda: _workers(stage) == (NODES, NODES), seconds=90)
+    _lost(stage, nodes[2], model_id, operator)
+
+
+def _away_during_a_rotation(stage: Stage, away: OpenSearch, model_id: str) -> None:
+    """Freeze a node until it is expelled, rotate, and let it come back with the old key in its memory."""
+    away.pause()
+    try:
+        until(lambda: _members(stage.remote) == NODES - 1, seconds=EXPELLED, poll=1.0)
+        stage.kube.apply(stage.sets.key(NEW_KEY))
+        stage.kube.touch("MLConnector", "first", "rotated")
+        until(lambda: "connectorChangedAt" in stage.kube.get("RemoteModel", "first")["status"], seconds=90)
+        stage.ready("first", seconds=90)
+    finally:
+        away.resume()
+    until(lambda: _members(stage.remote) == NODES, seconds=90)
+    until(lambda: "ConnectorSentAgain" in _events(stage), seconds=120)
+    # OpenSearch sends predictions round all nodes: each has its turn twice.
+    assert _keys(stage, model_id, 2 * NODES) == {NEW_KEY}
+
+
+def _lost(stage: Stage, lost: OpenSearch, model_id: str, operator: OperatorProcess) -> None:
+    """Crash a node. OpenSearch mends that by itself; the operator shows it and keeps its hands off."""
+    before = opensearch_requests(operator, NAMESPACE)
+    lost.stop(seconds=0)
+    until(lambda: _workers(stage) == (NODES - 1, NODES - 1), seconds=90)
+    assert condition(stage.kube.get("RemoteModel", "first"), "Ready")["status"] == "True"
+    until(lambda: stage.remote.predict(model_id).is_success)
+    lost.start()
+    until(lambda: _workers(stage) == (NODES, NODES), seconds=120)
+    assert condition(stage.kube.get("RemoteModel", "first"), "Ready")["status"] == "True"
+    after = opensearch_requests(operator, NAMESPACE)
+    for effect in ("deploy-model", "undeploy-model", "register-model", "create-connector"):
+        assert after[effect] == before[effect], effect
+    assert stage.kube.get("RemoteModel", "first")["status"]["id"] == model_id
+
+
+def _workers(stage: Stage) -> tuple[int, int]:
+    workers: dict[str, Any] = stage.kube.get("RemoteModel", "first")["status"].get("workers", {})
+    return workers.get("current", 0), workers.get("planned", 0)
+
+
+def _events(stage: Stage) -> set[str]:
+    return {event["reason"] for event in stage.kube.list("Event")}
+
+
+def _members(remote: Remote) -> int:
+    try:
+        answer = remote.client.get("/_cluster/health")
+    except httpx.TransportError:
+        return 0
+    return int(answer.json().get("number_of_nodes", 0)) if answer.is_success else 0
+
+
+def _keys(stage: Stage, model_id: str, calls: int) -> set[str]:
+    """Return the keys that so many predictions carry to the model server."""
+    stage.model_server.forget_requests()
+    for _ in range(calls):
+        assert stage.remote.predict(model_id).is_success
+    sent = [request.headers["Authorization"] for request in stage.model_server.requests()]
+    assert len(sent) >= calls
+    return {value.removeprefix("Bearer ") for value in sent}
+
+
+def _manages(node: OpenSearch) -> bool:
+    with node.client() as client:
+        (manager,) = client.get("/_cat/cluster_manager", params={"format": "json"}).raise_for_status().json()
+    assert node.server is not None
+    return bool(manager["node"] == node.server.name)
