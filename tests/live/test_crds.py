@@ -257,6 +257,8 @@ STATUSES: dict[str, StatusBase] = {
         model_version="1",
         state="DEPLOYED",
         workers=Workers(planned=3, current=3),
+        last_deployed_at=TIME,
+        connector_changed_at=TIME,
         tasks=[
             Task(type="Deploy", id="t", state="FAILED", started_at=TIME, finished_at=TIME, error="no"),
         ],
