@@ -10,11 +10,12 @@ RUN python -m venv --without-pip /opt/venv \
  && pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
-# Importing writes the bytecode of exactly the modules that a start loads. Without it every start on a
-# read-only file system compiles them again, which takes twice the time and twice the memory.
+# Importing writes the bytecode of exactly the modules that a start and the first signature load. Without it
+# every start on a read-only file system compiles them again, which takes twice the time and twice the memory.
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
  && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --no-deps dist/*.whl \
- && PYTHONDONTWRITEBYTECODE='' /opt/venv/bin/python -P -c "import opensearch_ml_operator.__main__"
+ && PYTHONDONTWRITEBYTECODE='' /opt/venv/bin/python -P -c \
+        "import opensearch_ml_operator.__main__, opensearch_ml_operator.aws.signature"
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="opensearch-ml-operator" \

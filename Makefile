@@ -60,7 +60,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet $(UPGRA
 DEV_GROUP := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")
 
 lock: venv
-	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra aws --output-file requirements.lock pyproject.toml
 	$(COMPILE) --all-build-deps --only-build-deps --output-file requirements-build.lock pyproject.toml
 	$(BIN)/python -c '$(DEV_GROUP)' | $(COMPILE) --constraint requirements.lock --constraint requirements-build.lock \
 		--output-file requirements-dev.lock -

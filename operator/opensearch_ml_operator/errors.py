@@ -6,6 +6,8 @@
       ObjectGoneError            the object is not there any more (404)
       KubernetesUnavailableError the API server did not answer, or answered 5xx or 429
       KubernetesForbiddenError   our ServiceAccount lacks a permission
+      AWSError                   no credentials of AWS: who gives them is away or overloaded
+        AWSRefusedError          no credentials of AWS: they were refused, or there is nowhere to ask
       WatchesEndedError          kopf watches no more: the process has to be started again
 
 Messages are built from fixed templates. `MLError.message` is the server's own text, shortened and with
@@ -90,6 +92,14 @@ class KubernetesUnavailableError(OperatorError):
 
 class KubernetesForbiddenError(OperatorError):
     """The API server refused our ServiceAccount; the message names verb and resource."""
+
+
+class AWSError(OperatorError):
+    """Nobody who gives credentials of AWS has answered properly; the message says who was asked."""
+
+
+class AWSRefusedError(AWSError):
+    """We get no credentials of AWS before a person has changed something; the message says what."""
 
 
 class WatchesEndedError(OperatorError):

@@ -77,6 +77,7 @@ def test_locks_hold_a_hash_for_everything_and_no_address(lock: str) -> None:
 def test_locks_are_up_to_date() -> None:
     runtime, build, dev = map(pins, LOCKS)
     assert stale(PROJECT["project"]["dependencies"], runtime) == []
+    assert stale(PROJECT["project"]["optional-dependencies"]["aws"], runtime) == []
     assert stale(PROJECT["build-system"]["requires"], build) == []
     assert stale(PROJECT["dependency-groups"]["dev"], dev) == []
     # All three are installed into one environment.

@@ -1,0 +1,1 @@
+"""AWS: credentials for those connections whose requests are signed, and the signatures."""
