@@ -17,6 +17,7 @@ from functools import partial
 
 import kopf
 
+from .aws.source import Credentials
 from .config import Settings
 from .constants import NAME
 from .crdgen import schema_hash
@@ -87,10 +88,14 @@ def build(
     metrics: Metrics,
     redactor: Redactor,
     *,
+    environ: Mapping[str, str],
     monotonic: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Operator:
-    """Put the parts together; nothing runs yet. Both clocks must go at the pace of the event loop's."""
+    """Put the parts together; nothing runs yet.
+
+    `environ` is where AWS tells a pod who it is. Both clocks must go at the pace of the event loop's.
+    """
     identity = f"{settings.pod_name or NAME}-{uuid.uuid4().hex[:8]}"
     cache, links = Cache(), Links()
     events = KubeEvents(kube, identity, observer=metrics.event)
@@ -110,9 +115,11 @@ def build(
         learn=redactor.learn,
         clock=monotonic,
     )
+    aws = Credentials(environ, for_teams=settings.aws_identity_for_teams, learn=redactor.learn, now=now)
     pool = Pool(
         observer=metrics.opensearch_request,
         tokens=tokens,
+        aws=aws,
         on_failure=wake,
         wake=wake,
         clock=monotonic,
@@ -123,6 +130,7 @@ def build(
         secrets=redactor.watch(KubeSecretSource(kube)),
         exports=KubeExports(kube),
         tokens=tokens,
+        aws=aws,
         events=events,
         pool=pool,
         catalog=KnownObjects(cache, links),
@@ -167,7 +175,7 @@ async def run(settings: Settings, environ: Mapping[str, str], redactor: Redactor
         kube = await stack.enter_async_context(
             await connect(environ=environ, observer=metrics.kubernetes_request)
         )
-        operator = build(settings, kube, metrics, redactor)
+        operator = build(settings, kube, metrics, redactor, environ=environ)
         await stack.enter_async_context(
             operator.health.serve(
                 address=settings.bind_address,

@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     Whoever may create a connection can have such a token sent to any address.
     """
 
+    aws_identity_for_teams: bool = False
+    """Whether an OpenSearchConnection may sign as the operator's own pod, as those of the cluster may.
+
+    Whoever may create one reaches with it all that the pod reaches in AWS.
+    """
+
     @property
     def audiences(self) -> tuple[str, ...]:
         """The audiences, each once."""

@@ -47,6 +47,7 @@ MATRIX: dict[str, Values] = {
             "annotations": {"example.org/role": "operator"},
             "tokenAudiences": ["search", "https://opensearch.example"],
         },
+        "aws": {"identityForTeams": True},
         "rbac": {"exportToSecrets": True},
         "log": {"level": "debug", "format": "text"},
         "replicaCount": 3,

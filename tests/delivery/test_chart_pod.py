@@ -89,8 +89,8 @@ def test_every_variable_is_a_setting(chart: Chart) -> None:
         )
         known.update(map(str, choices))
     assert environment(chart.render({})).keys() <= known
-    tokens = {"serviceAccount": {"tokenAudiences": ["search"]}}
-    assert environment(chart.render(tokens)).keys() <= known
+    more = {"serviceAccount": {"tokenAudiences": ["search"]}, "aws": {"identityForTeams": True}}
+    assert environment(chart.render(more)).keys() <= known
 
 
 @pytest.mark.parametrize("name", ["defaults", "namespaced", "without election", "everything set"])
@@ -105,6 +105,7 @@ def test_the_operator_understands_its_environment(
     assert settings.workers == given.get("workers", 32)
     assert settings.quiet_period == given.get("quietPeriod", "120s")
     assert settings.audiences == tuple(given.get("serviceAccount", {}).get("tokenAudiences", ()))
+    assert settings.aws_identity_for_teams == given.get("aws", {}).get("identityForTeams", False)
     assert settings.log_format == given.get("log", {}).get("format", "json")
     assert (settings.metrics_port, settings.health_port) == (8080, 8081)
     assert settings.lease_name == NAME

@@ -17,6 +17,7 @@ from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.opensearch.server import Capability
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons, Registered
 from stack.opensearch_node import OpenSearch
+from support.memory_aws import MemoryAWS
 from support.memory_tokens import MemoryTokens
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "opensearch-role"
@@ -139,6 +140,7 @@ async def pool() -> AsyncIterator[Pool]:
     pool = Pool(
         observer=lambda *_: None,
         tokens=MemoryTokens(),
+        aws=MemoryAWS(),
         on_failure=lambda _: None,
         wake=lambda _: None,
         clock=time.monotonic,

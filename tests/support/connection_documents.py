@@ -11,17 +11,28 @@ BASIC: Final = {"basic": {"secretRef": {"name": "login"}}}
 BEARER: Final = {"bearer": {"secretKeyRef": {"name": "login", "key": "token"}}}
 ACCOUNT_TOKEN: Final = {"serviceAccountToken": {"audience": "search"}}
 CERTIFICATE: Final = {"clientCertificate": {"secretRef": {"name": "login"}}}
+SIGNED: Final = {"sigv4": {"region": "eu-central-1"}}
 
 
 def _account_token(**token: Any) -> Changes:
     return {"bearer": {"serviceAccountToken": token}}
 
 
+def _signed(**fields: Any) -> Changes:
+    return {"sigv4": {"region": "eu-central-1", **fields}}
+
+
 RULES: Final[tuple[tuple[str, tuple[Changes, ...], tuple[Changes, ...]], ...]] = (
     (
-        "at most one of basic, bearer, clientCertificate may be set",
-        ({"auth": BASIC}, {"auth": BEARER}, {"auth": CERTIFICATE}),
-        ({"auth": BASIC | BEARER}, {"auth": BASIC | CERTIFICATE}, {"auth": BEARER | CERTIFICATE}),
+        "at most one of basic, bearer, clientCertificate, sigv4 may be set",
+        ({"auth": BASIC}, {"auth": BEARER}, {"auth": CERTIFICATE}, {"auth": SIGNED}),
+        (
+            {"auth": BASIC | BEARER},
+            {"auth": BASIC | CERTIFICATE},
+            {"auth": BEARER | CERTIFICATE},
+            {"auth": BASIC | SIGNED},
+            {"auth": CERTIFICATE | SIGNED},
+        ),
     ),
     (
         "exactly one of secretKeyRef, serviceAccountToken must be set",
@@ -44,6 +55,11 @@ RULES: Final[tuple[tuple[str, tuple[Changes, ...], tuple[Changes, ...]], ...]] =
 ACCEPTED: Final[tuple[Changes, ...]] = (
     _account_token(audience="https://opensearch.example/", expirationSeconds=600),
     _account_token(audience="search", expirationSeconds=86400),
+    _signed(),
+    _signed(region="us-gov-west-1", service="aoss"),
+    _signed(region="eusc-de-east-1", roleArn="arn:aws-eusc:iam::123456789012:role/ml"),
+    _signed(region="cn-north-1", roleArn="arn:aws-cn:iam::123456789012:role/team/ml+op=1,2.@3_-"),
+    _signed(region="us-isob-east-1", secretRef={"name": "keys"}),
 )
 
 REFUSED_LIMITS: Final[tuple[Changes, ...]] = (
@@ -64,4 +80,15 @@ REFUSED: Final[tuple[Changes, ...]] = (
     _account_token(audience="search", expirationSeconds=86401),
     {"bearer": {"secretKeyRef": {"name": "login"}}},
     {"clientCertificate": {}},
+    {"sigv4": {}},
+    _signed(region=""),
+    _signed(region="EU-CENTRAL-1"),
+    _signed(region="eu-central-1a"),
+    _signed(region="evil.example/"),
+    _signed(service="s3"),
+    _signed(roleArn="ml"),
+    _signed(roleArn="arn:aws:iam::123456789012:user/ml"),
+    _signed(roleArn="arn:aws:iam::1234:role/ml"),
+    _signed(roleArn="arn:aws:iam::123456789012:role/ml&x=y"),
+    _signed(secretRef={}),
 )

@@ -18,6 +18,11 @@ def body(status: int, type_: str, reason: str) -> bytes:
     return json.dumps({"error": {"root_cause": [cause], **cause}, "status": status}).encode()
 
 
+def gateway(words: str, field: str = "message") -> bytes:
+    """Return what stands before a domain of AWS says."""
+    return json.dumps({field: words}).encode()
+
+
 @dataclass(frozen=True)
 class Case:
     operation: Op
@@ -103,6 +108,17 @@ CASES = (
         500,
         "m_l_exception",
         "User doesn't have privilege to delete this model group",
+        MLCode.FORBIDDEN,
+    ),
+    Case(Op.GET_INFO, 403, gateway("Missing Authentication Token"), MLCode.UNAUTHENTICATED),
+    Case(
+        Op.GET_INFO,
+        403,
+        gateway(
+            "User: arn:aws:iam::123456789012:user/ml is not authorized to perform: es:ESHttpGet because no "
+            "identity-based policy allows the es:ESHttpGet action",
+            "Message",
+        ),
         MLCode.FORBIDDEN,
     ),
     # The plugin

@@ -22,6 +22,7 @@ from opensearch_ml_operator.reconcilers.ports import (
     SecretData,
 )
 from opensearch_ml_operator.reconcilers.session import Ports
+from support.memory_aws import MemoryAWS
 from support.memory_clock import Clock
 from support.memory_opensearch import MemoryOpenSearch
 from support.memory_tokens import MemoryTokens
@@ -210,6 +211,7 @@ class Stage:
     secrets: MemorySecrets = field(default_factory=MemorySecrets)
     exports: MemoryExports = field(default_factory=MemoryExports)
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
+    aws: MemoryAWS = field(default_factory=MemoryAWS)
     events: RecordedEvents = field(default_factory=RecordedEvents)
     pool: MemoryPool = field(default_factory=MemoryPool)
     links: dict[ObjectKey, tuple[ObjectKey, ...]] = field(default_factory=dict)
@@ -225,6 +227,7 @@ class Stage:
             secrets=self.secrets,
             exports=self.exports,
             tokens=self.tokens,
+            aws=self.aws,
             events=self.events,
             pool=self.pool,
             catalog=MemoryCatalog(self.store, self.links, self.labels),

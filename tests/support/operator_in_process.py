@@ -106,6 +106,10 @@ class OperatorInProcess:
         """Whether the operator lives."""
         return self._thread is not None and self._thread.is_alive()
 
+    def now(self) -> datetime:
+        """Return the operator's time of day."""
+        return self._clock.now()
+
     async def start(self) -> None:
         """Start one, which knows nothing of those before it; returns when it watches."""
         assert not self.running
@@ -190,6 +194,7 @@ class OperatorInProcess:
                 kube,
                 self.metrics,
                 self.redactor,
+                environ=self._environ,
                 monotonic=self._clock.monotonic,
                 now=self._clock.now,
             )

@@ -33,7 +33,7 @@ from ..reconcilers.references import CLUSTER_CONNECTION, CONNECTION, CONNECTOR, 
 from ..reconcilers.session import Ports
 from ..reconcilers.settings.reconciler import SettingsReconciler
 from .cluster import Cluster
-from .remote import NoTokens
+from .remote import NoTokens, aws
 from .shell import Shell
 
 CONNECTIONS: Final = (CLUSTER_CONNECTION, CONNECTION)
@@ -99,6 +99,7 @@ class DryRun:
         self._pool = Pool(
             observer=lambda *_: None,
             tokens=NoTokens(),
+            aws=aws(),
             on_failure=lambda _: None,
             wake=lambda _: None,
             clock=time.monotonic,
@@ -109,6 +110,7 @@ class DryRun:
             secrets=redactor.watch(secrets),
             exports=KubeExports(cluster.kube),  # who is suspended exports nothing
             tokens=NoTokens(),
+            aws=aws(),
             events=_Silence(),
             pool=self._pool,
             catalog=KnownObjects(self._cache, self._links),

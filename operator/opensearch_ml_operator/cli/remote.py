@@ -6,9 +6,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
 
+from ..aws.source import Credentials
 from ..errors import KubernetesForbiddenError
 from ..kube.secrets import KubeSecretSource
 from ..models.snapshot import Snapshot
@@ -17,6 +19,7 @@ from ..opensearch.login import login_of
 from ..opensearch.mlcommons import MLCommonsClient
 from ..opensearch.pool import client_over
 from ..opensearch.transport import Transport
+from ..reconcilers.aws import AWSSource
 from ..reconcilers.conditions import Fact
 from ..reconcilers.connection import identity
 from ..reconcilers.connection.reconciler import SPECS, namespace_of
@@ -25,6 +28,7 @@ from ..reconcilers.records import parse_spec
 from .cluster import Cluster
 
 _ONLY_THE_OPERATOR = "the identity is a token of the operator's own ServiceAccount, which nobody else has"
+_ONLY_THE_POD = "the identity is that of the operator's own pod in AWS, which nobody else has"
 
 
 class NoTokens:
@@ -44,12 +48,18 @@ class NoTokens:
         """Do nothing: there was none."""
 
 
+def aws() -> Credentials:
+    """Return a source that has what Secrets name, and no identity of its own."""
+    return Credentials(None, for_teams=True, learn=lambda _: None, now=lambda: datetime.now(UTC))
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What a person can read of identities."""
 
     secrets: SecretSource
     tokens: TokenSource = field(default_factory=NoTokens)
+    aws: AWSSource = field(default_factory=aws)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,8 @@ async def settings_of(cluster: Cluster, connection: Snapshot) -> ConnectionSetti
         return spec
     if spec.auth is not None and spec.auth.bearer is not None and spec.auth.bearer.service_account_token:
         raise KubernetesForbiddenError(_ONLY_THE_OPERATOR)
+    if spec.auth is not None and spec.auth.sigv4 is not None and spec.auth.sigv4.secret_ref is None:
+        raise KubernetesForbiddenError(_ONLY_THE_POD)
     sources = Sources(KubeSecretSource(cluster.kube))
     return await identity.resolve(sources, spec, partial(namespace_of, connection.key))
 
@@ -92,7 +104,7 @@ async def dial(settings: ConnectionSettings) -> AsyncIterator[Remote]:
     """Open a client with these settings; it is closed with the context."""
     transport = Transport(
         settings,
-        login=login_of(settings, NoTokens()),
+        login=login_of(settings, NoTokens(), aws()),
         observer=lambda *_: None,
         on_unusable=lambda: None,
         clock=time.monotonic,

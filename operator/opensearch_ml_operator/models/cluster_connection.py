@@ -16,6 +16,7 @@ from .connection import (
     CARef,
     ClientCertificateAuth,
     OpenSearchConnectionSpec,
+    SigV4Auth,
 )
 from .fields import ListSet, ObjectName
 from .rules import Rule
@@ -76,6 +77,19 @@ class ClusterClientCertificateAuth(ClientCertificateAuth):
     """Secret of type `kubernetes.io/tls`, with the keys `tls.crt` and `tls.key`."""
 
 
+class ClusterSigV4Auth(SigV4Auth):
+    """AWS Signature Version 4: an identity of AWS signs each request."""
+
+    secret_ref: ClusterSecretRef | None = None
+    """Secret with the keys `access_key`, `secret_key` and, for temporary keys, `session_token`. Without it
+    the identity is that of the operator's own pod."""
+
+    @property
+    def of_team(self) -> bool:
+        """Whether somebody who has one namespace can have written it."""
+        return False
+
+
 class ClusterAuth(Auth):
     """The identity the operator uses at the cluster; at most one."""
 
@@ -85,6 +99,8 @@ class ClusterAuth(Auth):
     """A token in the header `Authorization`."""
     client_certificate: ClusterClientCertificateAuth | None = None
     """TLS client authentication; needs https endpoints."""
+    sigv4: ClusterSigV4Auth | None = None
+    """Signed requests, for Amazon OpenSearch Service."""
 
 
 class ClusterTLS(TLS):

@@ -56,6 +56,31 @@ class ClientCertificateAuth(Model):
     """Secret of type `kubernetes.io/tls`, with the keys `tls.crt` and `tls.key`."""
 
 
+class SigV4Auth(Model):
+    """AWS Signature Version 4: an identity of AWS signs each request."""
+
+    region: Annotated[str, Field(max_length=32, pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$")]
+    """Region of the domain."""
+    service: Literal["es", "aoss"] = "es"
+    """`es` for a domain of Amazon OpenSearch Service, `aoss` for a collection of OpenSearch Serverless."""
+    role_arn: (
+        Annotated[
+            str,
+            Field(max_length=600, pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$"),
+        ]
+        | None
+    ) = None
+    """Role that the identity assumes first."""
+    secret_ref: SecretRef | None = None
+    """Secret with the keys `access_key`, `secret_key` and, for temporary keys, `session_token`. Without it
+    the identity is that of the operator's own pod."""
+
+    @property
+    def of_team(self) -> bool:
+        """Whether somebody who has one namespace can have written it."""
+        return True
+
+
 class Auth(Model):
     """The identity the operator uses at the cluster; at most one."""
 
@@ -65,8 +90,10 @@ class Auth(Model):
     """A token in the header `Authorization`."""
     client_certificate: ClientCertificateAuth | None = None
     """TLS client authentication; needs https endpoints."""
+    sigv4: SigV4Auth | None = None
+    """Signed requests, for Amazon OpenSearch Service."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (at_most_one("basic", "bearer", "clientCertificate"),)
+    rules: ClassVar[tuple[Rule, ...]] = (at_most_one("basic", "bearer", "clientCertificate", "sigv4"),)
 
 
 class CARef(Model):

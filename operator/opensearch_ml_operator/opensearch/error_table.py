@@ -133,6 +133,22 @@ TABLE: Final[tuple[Row, ...]] = (
         r"|User [Dd]oesn't have privilege to )",
         note="2.19 seen: access control; 400 to PUT, undeploy and register, 500 to DELETE of a connector",
     ),
+    # What stands before a domain of Amazon OpenSearch Service, which has seen nothing of such a request
+    _row(
+        MLCode.UNAUTHENTICATED,
+        [403],
+        r"^(The security token included in the request is (invalid|expired)"
+        r"|The request signature we calculated does not match "
+        r"|Signature (expired|not yet current): |Credential should be scoped to |Missing Authentication Token"
+        r"|Authorization header requires )",
+        note="as AWS documents it, and users of it quote it: about the signature, not about rights",
+    ),
+    _row(
+        MLCode.FORBIDDEN,
+        [403],
+        r"^User: \S+ is not authorized to perform: (es|aoss):",
+        note="as AWS documents it: a policy of AWS, not a role of the Security plugin",
+    ),
     # Is it there at all
     _row(MLCode.PLUGIN_MISSING, [400], r"^no handler found for uri \[/_plugins/_ml/", note="2.19, 3.6 seen"),
     # Retry soon: the first credential of a new cluster comes before its key

@@ -13,7 +13,7 @@ from typing import Final
 from ..errors import MLCode, MLError
 from .error_table import EMPTY, TABLE, Row
 from .operations import Operation
-from .schemas import ErrorBody, parse_error
+from .schemas import ErrorBody, parse_error, parse_gateway
 
 _MAX_MESSAGE: Final = 300
 _MAX_QUOTE: Final = 3000
@@ -34,7 +34,7 @@ def classify(
     secrets: Iterable[str] = (),
 ) -> MLError:
     """Return the error that an answer other than 2xx stands for, with `secrets` masked in its message."""
-    parsed = parse_error(body)
+    parsed = parse_error(body) or (parse_gateway(body) if status == 403 else None)  # noqa: PLR2004
     longest = _MAX_QUOTE if operation is Operation.PREDICT else _MAX_MESSAGE
     words = shorten(mask(parsed.reason if parsed else "", secrets), longest)
     seen = parsed or ErrorBody(reason=EMPTY if body.strip() == EMPTY.encode() else "")

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..errors import MLCode, MLError, OperatorError
+from ..errors import AWSError, MLCode, MLError, OperatorError
+from ..reconcilers.aws import AWSSource, Outgoing, Signing
 from ..reconcilers.ports import AccountToken, ConnectionSettings, TokenSource
 
 
 class Login(Protocol):
     """Makes the headers that say who we are."""
 
-    async def headers(self) -> Mapping[str, str]:
-        """Return the headers for the next request; raises MLError, and then nothing was sent."""
+    async def headers(self, request: Outgoing) -> Mapping[str, str]:
+        """Return the headers for this request; raises MLError, and then nothing was sent."""
 
     def refused(self) -> None:
         """Take note that the cluster answered 401."""
@@ -27,8 +28,9 @@ class FixedLogin:
 
     authorization: str | None = field(default=None, repr=False)
 
-    async def headers(self) -> Mapping[str, str]:
+    async def headers(self, request: Outgoing) -> Mapping[str, str]:
         """Return the header."""
+        del request
         return {"Authorization": self.authorization} if self.authorization is not None else {}
 
     def refused(self) -> None:
@@ -42,8 +44,9 @@ class AccountLogin:
     tokens: TokenSource
     wanted: AccountToken
 
-    async def headers(self) -> Mapping[str, str]:
+    async def headers(self, request: Outgoing) -> Mapping[str, str]:
         """Return the header with a token that is valid now."""
+        del request
         try:
             token = await self.tokens.token(self.wanted)
         except OperatorError as error:
@@ -55,8 +58,29 @@ class AccountLogin:
         self.tokens.forget(self.wanted)
 
 
-def login_of(settings: ConnectionSettings, tokens: TokenSource) -> Login:
+@dataclass(frozen=True, slots=True)
+class SignedLogin:
+    """A signature for each request: it holds for this one, on this host, for some minutes."""
+
+    aws: AWSSource
+    signing: Signing
+
+    async def headers(self, request: Outgoing) -> Mapping[str, str]:
+        """Return the headers that sign the request."""
+        try:
+            return await self.aws.sign(self.signing, request)
+        except AWSError as error:
+            raise MLError(MLCode.NOT_SENT, f"nothing to sign with: {error}") from None
+
+    def refused(self) -> None:
+        """Get other keys next time."""
+        self.aws.forget(self.signing.identity)
+
+
+def login_of(settings: ConnectionSettings, tokens: TokenSource, aws: AWSSource) -> Login:
     """Return the login that the settings speak of."""
+    if settings.signing is not None:
+        return SignedLogin(aws, settings.signing)
     if settings.account_token is not None:
         return AccountLogin(tokens, settings.account_token)
     if settings.bearer is not None:

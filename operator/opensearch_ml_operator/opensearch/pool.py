@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from ..models.snapshot import ObjectKey
+from ..reconcilers.aws import AWSSource
 from ..reconcilers.ports import ConnectionSettings, GateName, TokenSource
 from . import searches
 from .gate import Gate
@@ -54,6 +55,7 @@ class Pool:
         *,
         observer: PoolObserver,
         tokens: TokenSource,
+        aws: AWSSource,
         on_failure: Callable[[ObjectKey], None],
         wake: Callable[[ObjectKey], None],
         clock: Callable[[], float],
@@ -63,6 +65,7 @@ class Pool:
         self._transport = transport
         self._observer = observer
         self._tokens = tokens
+        self._aws = aws
         self._on_failure = on_failure
         self._wake = wake
         self._exists = exists
@@ -146,7 +149,7 @@ class Pool:
     def _build(self, key: ObjectKey, settings: ConnectionSettings) -> _Client:
         transport = self._transport(
             settings,
-            login=login_of(settings, self._tokens),
+            login=login_of(settings, self._tokens, self._aws),
             observer=partial(self._observe, key),
             on_unusable=lambda: self._break(key, transport),
             clock=self._clock,

@@ -189,5 +189,17 @@ def parse_error(body: bytes) -> ErrorBody | None:
             return None
 
 
+def parse_gateway(body: bytes) -> ErrorBody | None:
+    """Read an error of what stands before a domain of AWS: {"message"}, or {"Message"} of its policies."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    words = _text(document.get("message")) or _text(document.get("Message"))
+    return ErrorBody(reason=words) if words else None
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""

@@ -8,6 +8,7 @@ in size and time. Every failure is an MLError.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ import httpx
 from .. import __version__
 from ..constants import NAME
 from ..errors import MLCode, MLError
+from ..reconcilers.aws import Outgoing
 from ..reconcilers.ports import ConnectionSettings
 from .errors import classify, shorten
 from .login import Login
@@ -37,6 +39,7 @@ UNUSABLE: Final = frozenset({MLCode.NOT_SENT, MLCode.TLS_FAILED, MLCode.UNAUTHEN
 _MIB: Final = 1024 * 1024
 _MAX_ANSWER: Final = 4 * _MIB
 _MAX_SEARCH_ANSWER: Final = 32 * _MIB
+_SECRET_HEADERS: Final = frozenset({"authorization", "x-amz-security-token"})
 _KEEP_ALIVE_SECONDS: Final = 30.0
 """Below the idle time-outs of load balancers (60 s and more): they cut connections that look usable."""
 
@@ -166,13 +169,16 @@ class Transport:
         headers = {"Content-Type": "application/json"} if content is not None else {}
         if (opaque := current_opaque_id()) is not None:
             headers["X-Opaque-Id"] = opaque
+        login: Mapping[str, str] = {}
         try:
-            login = await self._login.headers()
+            request = self._client.build_request(
+                method, url, content=content, headers=headers, extensions=self._extensions
+            )
+            login = await self._login.headers(_outgoing(request))
+            request.headers.update(login)
             async with (
                 asyncio.timeout(self._deadline),
-                self._client.stream(
-                    method, url, content=content, headers={**headers, **login}, extensions=self._extensions
-                ) as response,
+                contextlib.aclosing(await self._client.send(request, stream=True)) as response,
             ):
                 if operation in HEALTH_CHECKS:
                     self.certificate_expiry = _certificate_expiry(response)
@@ -215,6 +221,12 @@ def _http_client(settings: ConnectionSettings, tls: ssl.SSLContext) -> httpx.Asy
             keepalive_expiry=_KEEP_ALIVE_SECONDS,
         ),
     )
+
+
+def _outgoing(request: httpx.Request) -> Outgoing:
+    """Return what a signature covers, as httpx sends it: it encodes what is not encoded yet."""
+    target = request.url.raw_path.decode("ascii")
+    return Outgoing(request.method, request.headers.get("Host", ""), target, request.content)
 
 
 async def _read_bounded(response: httpx.Response, limit: int, operation: Operation) -> bytes:
@@ -306,9 +318,10 @@ def _retry_after(header: str | None) -> float | None:
 
 
 def _login_secrets(headers: Mapping[str, str]) -> Iterator[str]:
-    """Yield what makes the login: of `Authorization` all but the name of the scheme."""
-    for value in headers.values():
-        yield value.rpartition(" ")[2]
+    """Yield what makes the login: of `Authorization` all but the name of the scheme, and AWS's token."""
+    for name, value in headers.items():
+        if name.lower() in _SECRET_HEADERS:
+            yield value.rpartition(" ")[2]
 
 
 def _body_secrets(body: Mapping[str, Any] | None) -> Iterator[str]:

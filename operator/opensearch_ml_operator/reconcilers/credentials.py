@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ..constants import ConditionType, Reason
 from ..models.connector import ConnectorFields
@@ -42,8 +43,12 @@ class Credentials:
         secret: str,
         keys: Mapping[str, str] | None,
         type_: ConditionType,
+        optional: Mapping[str, str] = MappingProxyType({}),
     ) -> Fact | None:
-        """Read `keys` (our name → key in the Secret), or all as they are named; return what is missing."""
+        """Read `keys` (our name → key in the Secret), or all as they are named; return what is missing.
+
+        Those that are `optional` are read where they are there.
+        """
         data = await source.secret(namespace, secret)
         if data is None:
             return false(
@@ -52,7 +57,8 @@ class Credentials:
                 f"Secret {secret} does not exist in namespace {namespace}. "
                 "Create it, or change the reference.",
             )
-        wanted = keys if keys is not None else {key: key for key in data.data}
+        wanted = dict(keys) if keys is not None else {key: key for key in data.data}
+        wanted |= {name: key for name, key in optional.items() if key in data.data}
         if not wanted:
             return false(type_, Reason.SECRET_KEY_MISSING, f"Secret {secret} is empty. Add the credentials.")
         for name, key in wanted.items():

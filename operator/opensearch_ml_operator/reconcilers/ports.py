@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 from ..models.snapshot import ObjectKey, Snapshot
+from .aws import Signing
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class ConnectionSettings:
     bearer: str | None = field(default=None, repr=False)
     account_token: AccountToken | None = None
     certificate: ClientCertificate | None = None
+    signing: Signing | None = None
     ca: bytes | None = None
     """PEM certificates to trust instead of the public ones."""
     imprint: str = ""

@@ -12,6 +12,7 @@ from ..constants import ConditionType, Reason
 from ..errors import StatusConflictError
 from ..models.common import HoldableStatus, PendingChange, StatusBase
 from ..models.snapshot import ObjectKey, Snapshot
+from .aws import AWSSource
 from .conditions import Fact, build, find
 from .difference import MOST
 from .ports import Catalog, ConnectionPool, EventSink, ExportStore, SecretSource, StatusStore, TokenSource
@@ -38,6 +39,7 @@ class Ports:
     secrets: SecretSource
     exports: ExportStore
     tokens: TokenSource
+    aws: AWSSource
     events: EventSink
     pool: ConnectionPool
     catalog: Catalog

@@ -9,6 +9,7 @@ from opensearch_ml_operator.opensearch import rights
 from opensearch_ml_operator.opensearch.login import login_of
 from opensearch_ml_operator.opensearch.rights import Grant
 from opensearch_ml_operator.opensearch.transport import Transport
+from support.memory_aws import MemoryAWS
 
 from .target import Target
 
@@ -36,7 +37,7 @@ async def asking_leaves_nothing_behind(t: Target) -> None:
 async def _ask(t: Target) -> dict[str, Grant]:
     transport = Transport(
         t.settings,
-        login=login_of(t.settings, NoTokens()),
+        login=login_of(t.settings, NoTokens(), MemoryAWS()),
         observer=lambda *_: None,
         on_unusable=lambda: None,
         clock=time.monotonic,

@@ -17,6 +17,7 @@ from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.opensearch.mlcommons import MLCommonsClient
 from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
+from support.memory_aws import MemoryAWS
 from support.memory_tokens import MemoryTokens
 
 ML = "/_plugins/_ml"
@@ -196,6 +197,7 @@ async def target(
     pool = Pool(
         observer=lambda *_: None,
         tokens=MemoryTokens(),
+        aws=MemoryAWS(),
         on_failure=lambda _: None,
         wake=lambda _: None,
         clock=asyncio.get_running_loop().time,

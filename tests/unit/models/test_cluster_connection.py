@@ -77,7 +77,7 @@ def test_every_secret_and_ca_is_named_with_its_namespace() -> None:
     for path, reference in references:
         assert "namespace" in reference["required"], path
     by_path = dict(references)
-    assert {"spec.auth.basic.secretRef", "spec.tls.caRef"} <= by_path.keys()
+    assert {"spec.auth.basic.secretRef", "spec.auth.sigv4.secretRef", "spec.tls.caRef"} <= by_path.keys()
 
 
 def _references(path: str, schema: dict[str, Any]) -> Any:
@@ -96,3 +96,12 @@ def test_the_example_is_a_good_document() -> None:
         **document["spec"],
         "tls": {**document["spec"]["tls"], "insecureSkipVerify": False},
     }
+
+
+def test_the_example_for_amazon_is_a_good_document() -> None:
+    document = yaml.safe_load((ROOT / "examples" / "amazon-opensearch.yaml").read_text())
+    assert document["kind"] == "ClusterOpenSearchConnection"
+    auth = ClusterOpenSearchConnectionSpec.model_validate(document["spec"]).auth
+    assert auth is not None
+    assert auth.sigv4 is not None
+    assert (auth.sigv4.secret_ref, auth.sigv4.of_team) == (None, False)

@@ -16,6 +16,7 @@ from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.opensearch.server import Capability
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_aws import MemoryAWS
 from support.memory_tokens import MemoryTokens
 
 KEY = ObjectKey("OpenSearchConnection", "ns", "main")
@@ -27,6 +28,7 @@ async def connected(server: FakeMLCommons, **login: str) -> AsyncIterator[MLComm
     pool = Pool(
         observer=lambda *_: None,
         tokens=MemoryTokens(),
+        aws=MemoryAWS(),
         on_failure=lambda _: None,
         wake=lambda _: None,
         clock=time.monotonic,

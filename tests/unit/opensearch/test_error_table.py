@@ -12,8 +12,8 @@ from opensearch_ml_operator.errors import MLCode
 from opensearch_ml_operator.opensearch.error_table import TABLE
 from opensearch_ml_operator.opensearch.errors import classify, mask, shorten
 from opensearch_ml_operator.opensearch.operations import Operation as Op
-from opensearch_ml_operator.opensearch.schemas import ErrorBody, parse_error
-from support.error_answers import CASES, ID, ILLEGAL, STATUS, Case, body
+from opensearch_ml_operator.opensearch.schemas import ErrorBody, parse_error, parse_gateway
+from support.error_answers import CASES, ID, ILLEGAL, STATUS, Case, body, gateway
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.operation}-{case.status}-{case.code}")
@@ -26,7 +26,8 @@ def test_an_answer_means(case: Case) -> None:
 def test_every_row_has_a_case() -> None:
     used = set()
     for case in CASES:
-        parsed = parse_error(case.answer) or ErrorBody(reason=case.answer.decode())
+        parsed = parse_error(case.answer) or parse_gateway(case.answer)
+        parsed = parsed or ErrorBody(reason=case.answer.decode())
         used |= {
             next((n for n, row in enumerate(TABLE) if row.fits(case.operation, case.status, parsed)), None)
         }
@@ -103,6 +104,10 @@ def test_every_row_has_a_case() -> None:
         (Op.GET_MODEL, 404, b"<html>no such page</html>", MLCode.AMBIGUOUS),
         (Op.GET_MODEL, 404, body(404, STATUS, "something else is not there"), MLCode.AMBIGUOUS),
         (Op.GET_MODEL, 400, b"<html>bad gateway</html>", MLCode.AMBIGUOUS),
+        (Op.CREATE_GROUP, 400, gateway("Credential should be scoped to"), MLCode.AMBIGUOUS),
+        (Op.GET_MODEL, 403, gateway("", "Message"), MLCode.FORBIDDEN),
+        (Op.GET_MODEL, 403, gateway("Anything else"), MLCode.FORBIDDEN),
+        (Op.GET_MODEL, 403, b'["message"]', MLCode.FORBIDDEN),
         (Op.GET_MODEL, 408, body(408, STATUS, "too slow"), MLCode.AMBIGUOUS),
         (Op.CREATE_GROUP, 302, b"", MLCode.AMBIGUOUS),
         (Op.CREATE_GROUP, 502, b"", MLCode.AMBIGUOUS),
@@ -110,6 +115,25 @@ def test_every_row_has_a_case() -> None:
 )
 def test_without_a_row(operation: Op, status: int, answer: bytes, code: MLCode) -> None:
     assert classify(operation, status, answer).code is code
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The security token included in the request is invalid.",
+        "The security token included in the request is expired",
+        "The request signature we calculated does not match the signature you provided.",
+        "Signature expired: 20260101T000000Z is now earlier than 20260101T000100Z",
+        "Signature not yet current: 20260101T001200Z is still later than 20260101T001100Z",
+        "Credential should be scoped to a valid region, not 'eu-west-1'. ",
+        "Credential should be scoped to correct service: 'es'. ",
+        "Missing Authentication Token",
+        "Authorization header requires 'Credential' parameter.",
+    ],
+)
+def test_what_aws_says_of_a_signature(words: str) -> None:
+    error = classify(Op.UPDATE_MODEL, 403, gateway(words))
+    assert (error.code, error.message) == (MLCode.UNAUTHENTICATED, words.strip())
 
 
 def test_the_message_is_the_servers_reason_on_one_short_line() -> None:

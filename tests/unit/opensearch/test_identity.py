@@ -13,6 +13,7 @@ from opensearch_ml_operator.opensearch.identity import FRESH
 from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_aws import MemoryAWS
 from support.memory_tokens import MemoryTokens
 
 KEY = ObjectKey("OpenSearchConnection", "ns", "main")
@@ -42,6 +43,7 @@ async def client(server: FakeMLCommons, clock: Clock) -> AsyncIterator[MLCommons
     pool = Pool(
         observer=lambda *_: None,
         tokens=MemoryTokens(),
+        aws=MemoryAWS(),
         on_failure=lambda _: None,
         wake=lambda _: None,
         clock=clock,

@@ -14,6 +14,7 @@ from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.creation.protocol import Role, imprint, marker
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_aws import MemoryAWS
 from support.memory_clock import Clock
 from support.memory_tokens import MemoryTokens
 
@@ -33,6 +34,7 @@ async def pool() -> AsyncIterator[Pool]:
     pool = Pool(
         observer=lambda *_: None,
         tokens=MemoryTokens(),
+        aws=MemoryAWS(),
         on_failure=lambda _: None,
         wake=lambda _: None,
         clock=Clock().monotonic,

@@ -12,6 +12,7 @@ from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings, MLCommons
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_aws import MemoryAWS
 from support.memory_clock import Clock
 from support.memory_tokens import MemoryTokens
 
@@ -38,6 +39,7 @@ async def client(server: FakeMLCommons, clock: Clock) -> AsyncIterator[MLCommons
         wake=lambda _: None,
         clock=clock.monotonic,
         tokens=MemoryTokens(),
+        aws=MemoryAWS(),
     )
     key = ObjectKey("OpenSearchConnection", "team", "main")
     yield await pool.put(key, ConnectionSettings(endpoints=(server.url,)))

@@ -15,6 +15,7 @@ from opensearch_ml_operator.opensearch.operations import Operation
 from opensearch_ml_operator.opensearch.pool import Pool
 from opensearch_ml_operator.reconcilers.ports import ConnectionPool, ConnectionSettings, MLCommons
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_aws import MemoryAWS
 from support.memory_tokens import MemoryTokens
 
 KEY = ObjectKey("OpenSearchConnection", "ns", "main")
@@ -42,6 +43,7 @@ async def pool(recorder: Recorder) -> AsyncIterator[Pool]:
     made = Pool(
         observer=recorder.observe,
         tokens=MemoryTokens(),
+        aws=MemoryAWS(),
         on_failure=recorder.failures.append,
         wake=recorder.woken.append,
         clock=time.monotonic,

@@ -15,6 +15,7 @@ from opensearch_ml_operator.opensearch.rights import Grant
 from opensearch_ml_operator.opensearch.transport import Transport
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_aws import MemoryAWS
 
 ROLES = Path(__file__).parents[3] / "deploy" / "opensearch-role"
 USERS = {"admin": "password-of-admin"}
@@ -35,7 +36,7 @@ async def ask(server: FakeMLCommons, password: str = USERS["admin"]) -> dict[str
     settings = ConnectionSettings(endpoints=(server.url,), username="admin", password=password)
     transport = Transport(
         settings,
-        login=login_of(settings, NoTokens()),
+        login=login_of(settings, NoTokens(), MemoryAWS()),
         observer=lambda *_: None,
         on_unusable=lambda: None,
         clock=time.monotonic,

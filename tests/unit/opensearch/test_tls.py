@@ -31,6 +31,7 @@ from opensearch_ml_operator.opensearch.tls import refused_certificate
 from opensearch_ml_operator.opensearch.transport import Transport
 from opensearch_ml_operator.reconcilers.ports import ClientCertificate, ConnectionSettings
 from stack.certificates import Authority
+from support.memory_aws import MemoryAWS
 from support.memory_tokens import MemoryTokens
 
 UNUSABLE: list[int] = []
@@ -117,7 +118,7 @@ async def named_server(tmp_path: Path) -> AsyncIterator[Server]:
 def transport(settings: ConnectionSettings) -> Transport:
     return Transport(
         settings,
-        login=login_of(settings, MemoryTokens()),
+        login=login_of(settings, MemoryTokens(), MemoryAWS()),
         observer=lambda *_: None,
         on_unusable=lambda: None,
         clock=time.monotonic,

@@ -21,6 +21,7 @@ from opensearch_ml_operator.opensearch.operations import Operation as Op
 from opensearch_ml_operator.opensearch.transport import Transport
 from opensearch_ml_operator.reconcilers.ports import ConnectionSettings
 from support.fake_mlcommons import FakeMLCommons
+from support.memory_aws import MemoryAWS
 from support.memory_tokens import MemoryTokens
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -50,7 +51,7 @@ async def transport(
     whole = ConnectionSettings(endpoints=endpoints, **{**defaults, **settings})  # type: ignore[arg-type]
     made = Transport(
         whole,
-        login=login_of(whole, MemoryTokens()),
+        login=login_of(whole, MemoryTokens(), MemoryAWS()),
         observer=observed.request,
         on_unusable=observed.fail,
         clock=time.monotonic,

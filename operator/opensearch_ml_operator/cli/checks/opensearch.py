@@ -74,6 +74,8 @@ def _advice(code: MLCode, settings: ConnectionSettings) -> tuple[Fix, ...]:
                     "{kind: ConfigMap, name: opensearch-ca}; another name: spec.tls.serverName"
                 ),
             )
+        case MLCode.UNAUTHENTICATED if settings.signing is not None:
+            return (Fix("aws sts get-caller-identity  # with the same keys: who are they, if anybody"),)
         case MLCode.UNAUTHENTICATED if settings.username is None:
             return (Fix("kubectl explain osconn.spec.auth  # the connection has no identity"),)
         case MLCode.UNAUTHENTICATED:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 from ...constants import ConditionType, Reason
 from ...errors import KubernetesForbiddenError
 from ...models.common import SecretKeyRef, SecretRef, seconds
-from ...models.connection import Auth, BearerAuth, CARef, OpenSearchConnectionSpec, ServiceAccountToken
+from ...models.connection import (
+    Auth,
+    BearerAuth,
+    CARef,
+    OpenSearchConnectionSpec,
+    ServiceAccountToken,
+    SigV4Auth,
+)
+from ..aws import AWSKeys, AWSSource, Signing
 from ..conditions import Fact, false
 from ..credentials import Credentials
 from ..ports import AccountToken, ClientCertificate, ConnectionSettings, SecretSource, TokenSource
+from . import signing
 
 NamespaceOf: TypeAlias = Callable[[SecretRef | SecretKeyRef | CARef], str]
 """Tells in which namespace a reference of the spec leads: the connection's own, or the one that it names."""
@@ -33,6 +43,10 @@ class Sources(Protocol):
     @property
     def tokens(self) -> TokenSource:
         """Tokens of the operator's own ServiceAccount."""
+
+    @property
+    def aws(self) -> AWSSource:
+        """Credentials of AWS."""
 
 
 async def resolve(
@@ -61,8 +75,8 @@ async def resolve(
     return ca if isinstance(ca, Fact) else replace(identified, ca=ca)
 
 
-def advice(auth: Auth | None) -> str:
-    """Say what to check when the cluster does not know who we are."""
+def advice(auth: Auth | None, words: str) -> str:
+    """Say what to check when the cluster does not know who we are, and says so in these words."""
     if auth is None or auth == Auth():
         return "The cluster asks for a login: set spec.auth."
     if auth.basic is not None:
@@ -72,9 +86,18 @@ def advice(auth: Auth | None) -> str:
             f"Check the certificate in the Secret {auth.client_certificate.secret_ref.name}: whether it has "
             "expired, and whether the cluster trusts its authority and maps its name to a user."
         )
+    if auth.sigv4 is not None:
+        return signing.advice(auth.sigv4, words)
     if auth.bearer is not None and auth.bearer.secret_key_ref is not None:
         return f"Check the token in the Secret {auth.bearer.secret_key_ref.name}: it may have expired."
     return "Check audience and issuer of ServiceAccount tokens in the cluster's security configuration."
+
+
+def permission_advice(auth: Auth | None) -> str:
+    """Say what is missing when the cluster knows who we are and lets us do nothing."""
+    if auth is not None and auth.sigv4 is not None:
+        return signing.permission_advice(auth.sigv4)
+    return "Give the user the role of docs/opensearch-role.md."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +119,9 @@ class _Reader:
                 return read
             pair = ClientCertificate(read["chain"].encode(), read["key"].encode())
             return replace(settings, certificate=pair)
+        if auth.sigv4 is not None:
+            signed = await self._signing(auth.sigv4)
+            return signed if isinstance(signed, Fact) else replace(settings, signing=signed)
         return await self._with_token(settings, auth.bearer) if auth.bearer is not None else settings
 
     async def _with_token(
@@ -118,6 +144,17 @@ class _Reader:
             return false(ConditionType.REACHABLE, Reason.SECRET_KEY_MISSING, words)
         return replace(settings, bearer=token)
 
+    async def _signing(self, spec: SigV4Auth) -> Signing | Fact:
+        keys = await self._keys(spec.secret_ref) if spec.secret_ref is not None else None
+        if isinstance(keys, Fact):
+            return keys
+        return await signing.signing(self.ports.aws, spec, keys)
+
+    async def _keys(self, ref: SecretRef) -> AWSKeys | Fact:
+        wanted, optional = signing.KEYS, signing.OPTIONAL_KEYS
+        read = await self._read(ref, wanted, optional)
+        return read if isinstance(read, Fact) else signing.keys_of(read, ref.name)
+
     async def _account_token(self, spec: ServiceAccountToken) -> AccountToken | Fact:
         """Get the first token here, where a refusal has a place to be shown."""
         wanted = AccountToken(spec.audience, spec.expiration_seconds)
@@ -133,13 +170,19 @@ class _Reader:
             return false(ConditionType.REACHABLE, Reason.PERMISSION_DENIED, f"No token: {error}.")
         return wanted
 
-    async def _read(self, ref: SecretRef | SecretKeyRef, keys: Mapping[str, str]) -> Mapping[str, str] | Fact:
+    async def _read(
+        self,
+        ref: SecretRef | SecretKeyRef,
+        keys: Mapping[str, str],
+        optional: Mapping[str, str] = MappingProxyType({}),
+    ) -> Mapping[str, str] | Fact:
         credentials = Credentials()
         missing = await credentials.add(
             self.ports.secrets,
             namespace=self.namespace_of(ref),
             secret=ref.name,
             keys=keys,
+            optional=optional,
             type_=ConditionType.REACHABLE,
         )
         return missing or credentials.values

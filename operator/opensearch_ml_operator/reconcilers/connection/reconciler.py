@@ -46,7 +46,7 @@ _REASONS = {
         "Check spec.tls.caRef and spec.tls.serverName against the certificate.",
     ),
     MLCode.UNAUTHENTICATED: (Reason.AUTHENTICATION_FAILED, ""),
-    MLCode.FORBIDDEN: (Reason.PERMISSION_DENIED, "Give the user the role of docs/opensearch-role.md."),
+    MLCode.FORBIDDEN: (Reason.PERMISSION_DENIED, ""),
     MLCode.PLUGIN_MISSING: (Reason.PLUGIN_MISSING, "Install the ML Commons plugin on the cluster."),
 }
 
@@ -170,7 +170,9 @@ class ConnectionReconciler:
         except MLError as error:
             reason, advice = _REASONS.get(error.code, (Reason.UNREACHABLE, "See the cluster's logs."))
             if reason is Reason.AUTHENTICATION_FAILED:
-                advice = identity.advice(spec.auth)
+                advice = identity.advice(spec.auth, error.message)
+            elif reason is Reason.PERMISSION_DENIED:
+                advice = identity.permission_advice(spec.auth)
             words = f"{error.message.rstrip('.')}. {advice}"
             return _Checked(false(ConditionType.REACHABLE, reason, words))
         return self._judge(snapshot, info)

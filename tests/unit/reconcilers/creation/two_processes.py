@@ -20,6 +20,7 @@ from opensearch_ml_operator.reconcilers.creation.protocol import CreateMemory
 from opensearch_ml_operator.reconcilers.outcome import Outcome, Reconciler
 from opensearch_ml_operator.reconcilers.ports import Hit, Mentions
 from opensearch_ml_operator.reconcilers.session import Ports
+from support.memory_aws import MemoryAWS
 from support.memory_ports import (
     NAMESPACE,
     MemoryCatalog,
@@ -282,6 +283,7 @@ def _ports(index: int, version: Version, clock: list[float], quiet: float) -> Po
         secrets=MemorySecrets(),
         exports=MemoryExports(),
         tokens=MemoryTokens(),
+        aws=MemoryAWS(),
         events=RecordedEvents(),
         pool=pool,
         catalog=MemoryCatalog(stage.store, {}),
