@@ -270,6 +270,8 @@ async def serve(
             settings=build_settings(),
             namespaces=settings.namespaces,
             clusterwide=not settings.namespaces,
+            # Left to itself, kopf asks for the name of the user, and a container's user need not have one.
+            identity=operator.identity,  # type: ignore[arg-type] # its NewType is not exported
             stop_flag=kopf_stop,
         )
         # kopf has put its own signal handlers in place of ours; its way to stop drops what runs.

@@ -49,6 +49,18 @@ async def test_thirty_sets_come_to_one_remote_object_each(world: Scene, how: str
     assert world.nothing_left
 
 
+async def test_a_user_without_a_name_is_as_good_as_any(world: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.operator.stop()
+
+    def nobody() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    await world.operator.start()
+    world.everything()
+    await world.ready()
+
+
 async def test_an_operator_at_rest_stops_at_once(world: Scene) -> None:
     world.everything()
     await world.ready()
