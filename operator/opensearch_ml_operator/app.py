@@ -255,6 +255,7 @@ async def serve(
     registry = build_registry(
         controller,
         login=Login(
+            server=operator.kube.server,
             prefer_kubeconfig=bool(environ.get("KUBECONFIG")),
             watches=1 + len(KINDS) * max(1, len(settings.namespaces)),
         ),

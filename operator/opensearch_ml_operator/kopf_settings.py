@@ -55,9 +55,12 @@ class Login:
     """Opens kopf's session: the file in KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config.
 
     kopf reads the environment itself; `prefer_kubeconfig` only sets the order, that of `kube.login.connect`.
+    `server` is the address that the other client found: in a pod kopf would take a name, and need a DNS that
+    works before anything else does.
     """
 
-    def __init__(self, *, prefer_kubeconfig: bool, watches: int) -> None:
+    def __init__(self, *, server: str, prefer_kubeconfig: bool, watches: int) -> None:
+        self._server = server
         self._sources = [kopf.login_with_service_account, kopf.login_with_kubeconfig]
         if prefer_kubeconfig:
             self._sources.reverse()
@@ -70,7 +73,7 @@ class Login:
             return None
         connector = aiohttp.TCPConnector(limit=self._limit, ssl=info.as_ssl_context())
         return kopf.AiohttpSession(
-            server=info.server,
+            server=self._server,
             default_namespace=info.default_namespace,
             aiohttp_session=aiohttp.ClientSession(connector=connector, headers=info.as_http_headers()),
         )

@@ -62,6 +62,11 @@ class KubeClient:
     ) -> None:
         await self.aclose()
 
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self._configuration.host)
+
     async def aclose(self) -> None:
         """Close the connections; requests in flight fail."""
         await self._rest.close()
