@@ -4,15 +4,18 @@ ARG BASE=python:3.13-slim
 FROM ${BASE} AS build
 WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
+# What builds the wheel has an environment of its own too: the base's own packages are not ours to replace.
 RUN python -m venv --without-pip /opt/venv \
+ && python -m venv --without-pip /opt/build \
  && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes --only-binary=:all: \
         -r requirements.lock \
- && pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements-build.lock
+ && pip --python /opt/build/bin/python install --no-cache-dir --require-hashes --only-binary=:all: \
+        -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 # Importing writes the bytecode of exactly the modules that a start and the first signature load. Without it
 # every start on a read-only file system compiles them again, which takes twice the time and twice the memory.
-RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
+RUN pip --python /opt/build/bin/python wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
  && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --no-deps dist/*.whl \
  && PYTHONDONTWRITEBYTECODE='' /opt/venv/bin/python -P -c \
         "import opensearch_ml_operator.__main__, opensearch_ml_operator.aws.signature"

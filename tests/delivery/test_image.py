@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 import subprocess
 import sys
 import sysconfig
@@ -50,6 +51,12 @@ def test_it_runs_as_nobody_in_particular() -> None:
     assert "USER 65532:65532" in final
     assert 'ENTRYPOINT ["python", "-m", "opensearch_ml_operator"]' in final
     assert not [line for line in final if line.startswith("RUN ")]
+
+
+def test_the_bases_own_packages_are_left_alone() -> None:
+    commands = re.findall(r"^(?:RUN| &&) pip (.*)$", DOCKERFILE, re.MULTILINE)
+    assert len(commands) == 4
+    assert [command for command in commands if not command.startswith("--python /opt/")] == []
 
 
 def test_only_what_is_copied_enters_the_build() -> None:
