@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -64,14 +65,15 @@ class Authority:
         """The authority's certificate (PEM)."""
         return self.folder / "ca.crt"
 
-    def issue(self, common_name: str) -> tuple[Path, Path]:
-        """Return the files of a certificate for localhost and 127.0.0.1, and of its key.
+    def issue(self, common_name: str, addresses: Sequence[str] = ()) -> tuple[Path, Path]:
+        """Return the files of a certificate for localhost, 127.0.0.1 and more addresses, and of its key.
 
         It serves as a client's too: OpenSearch nodes use one certificate for both sides.
         """
         certificate_file, key_file = self.folder / f"{common_name}.crt", self.folder / f"{common_name}.key"
         key = write_key(key_file)
-        hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        numbers = dict.fromkeys(map(ipaddress.ip_address, ("127.0.0.1", *addresses)))
+        hosts = [x509.DNSName("localhost"), *map(x509.IPAddress, numbers)]
         uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         certificate = (

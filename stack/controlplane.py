@@ -1,4 +1,4 @@
-"""A Kubernetes control plane without nodes: etcd, kube-apiserver and the controllers that tests rely on."""
+"""A Kubernetes control plane: etcd, kube-apiserver, and the controllers that tests or a node rely on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from stack.certificates import Authority
+from stack.network import LOOPBACK, Network
 from stack.ports import Ports
 from stack.process import Processes
 from stack.server import Server
@@ -29,6 +30,13 @@ CONTROLLERS = (
     "garbage-collector-controller",
     "serviceaccount-controller",
     "root-ca-certificate-publisher-controller",
+)
+# What a cloud would do, and addresses of pods, which the node's own plugin hands out.
+NOT_WITH_A_NODE = (
+    "node-ipam-controller",
+    "node-route-controller",
+    "cloud-node-lifecycle-controller",
+    "service-lb-controller",
 )
 
 
@@ -75,6 +83,11 @@ class ControlPlane:
         """The administrator's kubeconfig file."""
         return self.folder / "admin.kubeconfig"
 
+    @property
+    def node_kubeconfig(self) -> Path:
+        """The kubeconfig file of the kubelet, where the network has a node."""
+        return self.folder / "node.kubeconfig"
+
     def client(self) -> httpx.Client:
         """Return an HTTP client with the administrator's token. The caller closes it."""
         return _client(self.url, self.ca_file, self.token)
@@ -109,6 +122,7 @@ def start_control_plane(
     ports: Ports,
     environ: Mapping[str, str],
     account_key: Path,
+    network: Network = LOOPBACK,
 ) -> ControlPlane:
     """Start etcd, kube-apiserver and kube-controller-manager, and wait until each is ready.
 
@@ -116,15 +130,22 @@ def start_control_plane(
     Raises ServerError when one of them is not.
     """
     authority = Authority.create(folder / "certificates")
-    certificate, key = authority.issue("kube-apiserver")
-    token = secrets.token_urlsafe(24)
+    certificate, key = authority.issue("kube-apiserver", [network.address, network.api_service])
+    token, node_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    users = [[token, "admin", "admin", "system:masters"]]
+    if network.node is not None:
+        users.append([node_token, f"system:node:{network.node}", network.node, "system:nodes"])
     with (folder / "tokens.csv").open("w", newline="") as tokens:
-        csv.writer(tokens).writerow([token, "admin", "admin", "system:masters"])
+        csv.writer(tokens).writerows(users)
     etcd_url, peer_url = f"http://127.0.0.1:{ports.take()}", f"http://127.0.0.1:{ports.take()}"
     port, controllers_port = ports.take(), ports.take()
-    url = f"https://127.0.0.1:{port}"
+    url = f"https://{network.address}:{port}"
     kubeconfig = folder / "admin.kubeconfig"
     write_kubeconfig(kubeconfig, url=url, ca_file=authority.ca_file, user="admin", token=token)
+    if network.node is not None:
+        write_kubeconfig(
+            folder / "node.kubeconfig", url=url, ca_file=authority.ca_file, user="node", token=node_token
+        )
 
     etcd_command: list[str | Path] = [
         programs.etcd,
@@ -137,26 +158,25 @@ def start_control_plane(
     api_server_command: list[str | Path] = [
         programs.api_server,
         f"--etcd-servers={etcd_url}",
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
-        "--endpoint-reconciler-type=none",  # nobody reaches it as a Service, and loopback is no endpoint
+        f"--bind-address={network.address}",
+        f"--advertise-address={network.address}",
+        *_node_flags(network, certificate, key),
         f"--secure-port={port}",
         "--shutdown-watch-termination-grace-period=1s",  # else it waits a minute for open watches
         f"--tls-cert-file={certificate}",
         f"--tls-private-key-file={key}",
         f"--cert-dir={folder / 'api-server'}",
-        "--authorization-mode=RBAC",
         f"--token-auth-file={folder / 'tokens.csv'}",
         f"--service-account-issuer={ISSUER}",
         f"--api-audiences={ISSUER}",
         f"--service-account-key-file={account_key}",
         f"--service-account-signing-key-file={account_key}",
-        "--service-cluster-ip-range=10.0.0.0/24",
+        f"--service-cluster-ip-range={network.services}",
     ]
     controller_manager_command: list[str | Path] = [
         programs.controller_manager,
         f"--kubeconfig={kubeconfig}",
-        f"--controllers={','.join(CONTROLLERS)}",
+        f"--controllers={','.join(_controllers(network))}",
         f"--service-account-private-key-file={account_key}",
         f"--root-ca-file={authority.ca_file}",
         "--leader-elect=false",
@@ -191,6 +211,25 @@ def start_control_plane(
     return ControlPlane(
         folder, url, authority.ca_file, token, programs.kubectl, etcd, api_server, controller_manager
     )
+
+
+def _node_flags(network: Network, certificate: Path, key: Path) -> list[str]:
+    """Return the API server's flags that depend on whether there is a node."""
+    if network.node is None:
+        # Nobody reaches it as a Service, and loopback is no endpoint.
+        return ["--authorization-mode=RBAC", "--endpoint-reconciler-type=none"]
+    return [
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        f"--kubelet-client-certificate={certificate}",
+        f"--kubelet-client-key={key}",
+        "--kubelet-preferred-address-types=InternalIP",  # nobody resolves the node's name
+    ]
+
+
+def _controllers(network: Network) -> tuple[str, ...]:
+    """Return the names of the controllers that work; a leading minus leaves one out of all."""
+    return CONTROLLERS if network.node is None else ("*", *(f"-{name}" for name in NOT_WITH_A_NODE))
 
 
 def given_programs(assets: Path, built: Path | None) -> Programs:

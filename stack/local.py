@@ -23,6 +23,7 @@ from stack.certificates import write_key_pair
 from stack.controlplane import ControlPlane, Programs, given_programs, packaged_kubectl, start_control_plane
 from stack.modelserver.child import start_model_server
 from stack.modelserver.client import ModelServer
+from stack.network import LOOPBACK, Network
 from stack.opensearch_home import opensearch_home
 from stack.opensearch_node import Cluster, Member, OpenSearch, Program, given_opensearch, start_opensearch
 from stack.ports import Ports
@@ -51,6 +52,7 @@ class Stack:
     cache: Cache
     environ: Mapping[str, str]
     keep_folder: bool = False
+    network: Network = LOOPBACK
     _opensearch: dict[str, OpenSearch] = field(default_factory=dict, init=False)
     _clusters: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
 
@@ -60,7 +62,13 @@ class Stack:
         programs = self._programs()
         folder = self._part_folder("kubernetes")
         return start_control_plane(
-            folder, programs, self.processes, self.ports, self.environ, self.folder / ACCOUNT_KEY
+            folder,
+            programs,
+            self.processes,
+            self.ports,
+            self.environ,
+            self.folder / ACCOUNT_KEY,
+            self.network,
         )
 
     @cached_property
@@ -92,15 +100,15 @@ class Stack:
 
     def helm(self) -> Path:
         """Return the Helm command."""
-        return self._built(go_binaries.helm()) / "helm"
+        return self.built(go_binaries.helm()) / "helm"
 
     def promtool(self) -> Path:
         """Return Prometheus' own checker of rules and metrics."""
-        return self._built(go_binaries.prometheus()) / "promtool"
+        return self.built(go_binaries.prometheus()) / "promtool"
 
     def prometheus(self) -> Path:
         """Return Prometheus itself."""
-        return self._built(go_binaries.prometheus()) / "prometheus"
+        return self.built(go_binaries.prometheus()) / "prometheus"
 
     def logs(self) -> list[Path]:
         """Return the logs of all servers that were started."""
@@ -130,24 +138,25 @@ class Stack:
         go = self._recipes([], kubernetes=kubernetes)
         go += [go_binaries.helm(), go_binaries.prometheus()] if commands else []
         self._check_tools([*homes, *go], [])
-        self._side_by_side([*(partial(self._built, home) for home in homes), lambda: [*map(self._built, go)]])
+        self._side_by_side([*(partial(self.built, home) for home in homes), lambda: [*map(self.built, go)]])
 
     def _start_node(self, version: str, cluster: Cluster | None = None) -> OpenSearch:
         tool = _java(version)
         java_command = require([tool], self.environ)[tool]
         return start_opensearch(
-            Program(version, self._built(opensearch_home(version)), java_command),
+            Program(version, self.built(opensearch_home(version)), java_command),
             self._part_folder(f"opensearch-{version}" if cluster is None else cluster.me.name),
             self.processes,
             self.ports,
             self.environ,
             (self.folder / ACCOUNT_KEY).with_suffix(".pub"),
             cluster,
+            self.network,
         )
 
     def _programs(self) -> Programs:
         """Return the control plane's programs: those of KUBEBUILDER_ASSETS when it is set, or our own."""
-        built = {recipe.name: self._built(recipe) for recipe in self._recipes([], kubernetes=True)}
+        built = {recipe.name: self.built(recipe) for recipe in self._recipes([], kubernetes=True)}
         assets = self._assets()
         if assets is not None:
             return given_programs(assets, built.get("kubernetes"))
@@ -176,7 +185,8 @@ class Stack:
         to_build = [tool for recipe in recipes if not self.cache.has(recipe) for tool in recipe.tools]
         require([*to_build, *to_run], self.environ)
 
-    def _built(self, recipe: Recipe) -> Path:
+    def built(self, recipe: Recipe) -> Path:
+        """Return the folder of a built entry of the cache. Raises MissingToolsError and BuildError."""
         tools = {} if self.cache.has(recipe) else require(recipe.tools, self.environ)
         return self.cache.get(recipe, tools, self.processes, self.environ)
 
@@ -198,7 +208,9 @@ class Stack:
 
 
 @contextlib.contextmanager
-def open_stack(environ: Mapping[str, str] = os.environ, say: Say = say_on_stderr) -> Iterator[Stack]:
+def open_stack(
+    environ: Mapping[str, str] = os.environ, say: Say = say_on_stderr, network: Network = LOOPBACK
+) -> Iterator[Stack]:
     """Open a stack whose parts start when they are first asked for.
 
     At the end, however it comes, every process is gone. After an exception the logs stay.
@@ -208,7 +220,7 @@ def open_stack(environ: Mapping[str, str] = os.environ, say: Say = say_on_stderr
     # One server signs tokens with it, the other verifies them, and they start side by side.
     write_key_pair(folder / ACCOUNT_KEY, PrivateFormat.TraditionalOpenSSL)
     with Ports(cache.root / "ports", random.SystemRandom()) as ports, Processes() as processes:
-        stack = Stack(folder, processes, ports, cache, dict(environ))
+        stack = Stack(folder, processes, ports, cache, dict(environ), network=network)
         try:
             yield stack
         except Exception:

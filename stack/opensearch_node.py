@@ -16,6 +16,7 @@ import httpx
 
 from stack import versions
 from stack.certificates import Authority
+from stack.network import LOOPBACK, Network
 from stack.ports import Ports
 from stack.process import Processes
 from stack.server import Server, ServerError
@@ -148,13 +149,19 @@ class Cluster:
 
 
 def node_settings(
-    version: str, *, http_port: int, transport_port: int, cluster: Cluster | None = None
+    version: str,
+    *,
+    http_port: int,
+    transport_port: int,
+    cluster: Cluster | None = None,
+    network: Network = LOOPBACK,
 ) -> dict[str, Any]:
     """Return the content of opensearch.yml, that of a lone node without a cluster."""
     settings: dict[str, Any] = {
         "cluster.name": "local-stack",
         **_discovery(cluster),
         "network.host": "127.0.0.1",
+        "http.host": network.address,
         "http.port": http_port,
         "transport.port": transport_port,
         # A laptop's disk is often fuller than a server may be.
@@ -211,6 +218,7 @@ def start_opensearch(
     environ: Mapping[str, str],
     accounts: Path,
     cluster: Cluster | None = None,
+    network: Network = LOOPBACK,
 ) -> OpenSearch:
     """Start a node of a release, and wait until it answers; one of a cluster does when most others are there.
 
@@ -226,11 +234,13 @@ def start_opensearch(
         (folder / part).symlink_to(home / part)
     http_port = ports.take()
     transport_port = cluster.me.transport_port if cluster is not None else ports.take()
-    settings = node_settings(version, http_port=http_port, transport_port=transport_port, cluster=cluster)
+    settings = node_settings(
+        version, http_port=http_port, transport_port=transport_port, cluster=cluster, network=network
+    )
     (config / "opensearch.yml").write_text(render_settings(settings))
     secure = version == versions.OPENSEARCH_2
     password = secrets.token_urlsafe(18) if secure else None
-    authority = _write_security(config, home, password, accounts) if password is not None else None
+    authority = _write_security(config, home, password, accounts, network) if password is not None else None
     command: list[str | Path] = [
         program.java,
         f"-Xms{HEAP}",
@@ -261,17 +271,17 @@ def start_opensearch(
         ready_seconds=READY_SECONDS,
         cwd=folder,
     )
-    url = f"{'https' if secure else 'http'}://127.0.0.1:{http_port}"
+    url = f"{'https' if secure else 'http'}://{network.address}:{http_port}"
     ca_file = authority.ca_file if authority is not None else None
     node = OpenSearch(version, url, ADMIN if secure else None, password, ca_file, server, authority)
     server.start()
     return node
 
 
-def _write_security(config: Path, home: Path, password: str, accounts: Path) -> Authority:
+def _write_security(config: Path, home: Path, password: str, accounts: Path, network: Network) -> Authority:
     """Write the certificates and Security's own configuration with one user; return the authority."""
     authority = Authority.create(config)
-    authority.issue(NODE)
+    authority.issue(NODE, [network.address])
     shutil.copytree(home / "plugins" / "opensearch-security" / "config", config / "opensearch-security")
     password_hash = bcrypt.hashpw(password.encode(), bcrypt.gensalt(prefix=b"2a")).decode()
     users = {

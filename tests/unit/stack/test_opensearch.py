@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from stack import versions
+from stack.network import Network
 from stack.opensearch_home import DISTRIBUTIONS
 from stack.opensearch_node import (
     TRUSTED_ENDPOINTS,
@@ -24,7 +25,13 @@ def test_rendered_settings_are_yaml_that_means_the_settings(version: str) -> Non
     settings = node_settings(version, http_port=20001, transport_port=20002)
     assert yaml.safe_load(render_settings(settings)) == settings
     assert settings["http.port"] == 20001
-    assert settings["network.host"] == "127.0.0.1"
+    assert settings["network.host"] == settings["http.host"] == "127.0.0.1"
+
+
+def test_only_clients_reach_it_from_elsewhere() -> None:
+    network = Network("10.201.0.1")
+    settings = node_settings(versions.OPENSEARCH_3, http_port=1, transport_port=2, network=network)
+    assert (settings["http.host"], settings["network.host"]) == ("10.201.0.1", "127.0.0.1")
 
 
 def test_only_the_release_with_security_has_its_settings() -> None:
