@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from stack import versions
 from stack.cache import BuildError
 from stack.local import Stack, open_stack, start_stack
+from stack.node.images import OPERATOR
+from stack.node.node import build_node, open_node
 from stack.server import ServerError
 from stack.toolchain import MissingToolsError
 
@@ -24,9 +28,12 @@ def main() -> int:
     try:
         if arguments.build_only:
             with open_stack() as stack:
-                stack.build(opensearch=chosen, kubernetes=True, commands=True)
+                if arguments.node:
+                    build_node(stack, chosen)
+                else:
+                    stack.build(opensearch=chosen, kubernetes=True, commands=True)
             return 0
-        with start_stack(chosen) as stack:
+        with _started(chosen, node=arguments.node) as stack:
             print(describe(stack, chosen), flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:
@@ -54,9 +61,21 @@ def describe(stack: Stack, opensearch: tuple[str, ...]) -> str:
             lines.append(f"  user {node.username}, password {node.password}")
             access += f" --user {node.username}:{node.password}"
         lines.append(f"  curl{access} {node.url}")
+    if stack.network.node is not None:
+        lines += ["", f"Image on the node   {OPERATOR}"]
     lines += ["", f"Model server   {model_server.url}/v1/embeddings, {model_server.url}/v1/chat/completions"]
     lines += [f"  curl {model_server.url}/_control/requests"]
     return "\n".join([*lines, "", f"Logs and data in {stack.folder}. Ctrl-C ends everything."])
+
+
+@contextlib.contextmanager
+def _started(opensearch: Sequence[str], *, node: bool) -> Iterator[Stack]:
+    if node:
+        with open_node(opensearch) as opened:
+            yield opened.stack
+    else:
+        with start_stack(opensearch) as stack:
+            yield stack
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=versions.OPENSEARCH,
         metavar="VERSION",
         help=f"an OpenSearch release, may be repeated (default: {' and '.join(versions.OPENSEARCH)})",
+    )
+    parser.add_argument(
+        "--node",
+        action="store_true",
+        help="and a node that runs pods, with the operator's image (root)",
     )
     parser.add_argument(
         "--build-only", action="store_true", help="fill the cache (with Helm too) and start nothing"

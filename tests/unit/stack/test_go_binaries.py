@@ -13,6 +13,7 @@ from stack.cache import Recipe
     [
         (go_binaries.etcd(), f"go.etcd.io/etcd/server/v3 v{versions.ETCD}"),
         (go_binaries.kubernetes(), f"k8s.io/kubernetes v{versions.KUBERNETES}"),
+        (go_binaries.node(), f"k8s.io/kubernetes v{versions.KUBERNETES}"),
         (go_binaries.helm(), f"helm.sh/helm/v4 v{versions.HELM}"),
         (
             go_binaries.prometheus(),
@@ -25,8 +26,9 @@ def test_go_mod_has_the_version_of_the_one_place(recipe: Recipe, module: str) ->
     assert re.search(rf"^require {re.escape(module)}\b", go_mod, re.MULTILINE)
 
 
-def test_staging_modules_are_of_the_same_release() -> None:
-    go_mod = (go_binaries.MODULES / "kubernetes" / "go.mod").read_text()
+@pytest.mark.parametrize("module", ["kubernetes", "node"])
+def test_staging_modules_are_of_the_same_release(module: str) -> None:
+    go_mod = (go_binaries.MODULES / module / "go.mod").read_text()
     replaced = re.findall(r"^\tk8s\.io/\S+ => k8s\.io/\S+ v(\S+)$", go_mod, re.MULTILINE)
     assert len(replaced) > 20
     assert set(replaced) == {versions.KUBERNETES.replace("1.", "0.", 1)}
