@@ -25,12 +25,11 @@ format: venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Everything, on the real servers too. They are built first, once, with progress. What needs no servers mostly
-# waits, so it runs side by side; the servers have the machine to themselves.
+# Everything, on the real servers too. They are built first, once, with progress. Tests mostly wait, so four
+# processes share them; two of these have servers of their own, and take the tests that need some.
 test: lint
 	$(BIN)/python -m stack --build-only
-	$(BIN)/pytest -n 4 -m "not live"
-	$(BIN)/pytest -m live
+	$(BIN)/pytest -n 4
 
 # The image and the chart on a node that runs pods. It needs root, and Debian's packages of containerd, runc,
 # buildah and a few more: what is missing is named first. Its own address is on the loopback device meanwhile.

@@ -120,5 +120,5 @@ class QueueModel(RuleBasedStateMachine):
         assert not left
 
 
-QueueModel.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+QueueModel.TestCase.settings = settings(max_examples=200, stateful_step_count=60)
 TestQueueModel = QueueModel.TestCase

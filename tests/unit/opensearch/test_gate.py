@@ -236,7 +236,7 @@ class GateMachine(RuleBasedStateMachine):
 
 
 TestGateMachine = GateMachine.TestCase
-TestGateMachine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestGateMachine.settings = settings(max_examples=100, stateful_step_count=30)
 
 
 def test_a_place_of_somebody_who_is_gone_without_a_word_is_free() -> None:

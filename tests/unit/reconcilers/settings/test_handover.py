@@ -182,7 +182,7 @@ async def move_on(
 
 
 @given(STANDS, st.lists(MOVES, max_size=25))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 async def test_whatever_happens_all_stands_as_before_in_the_end(
     before: dict[str, Any], moves: list[tuple[str, str, Any]]
 ) -> None:
