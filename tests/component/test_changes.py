@@ -145,6 +145,22 @@ async def test_a_model_is_changed_in_place_while_it_is_deployed(
     assert world.ml.cluster.loaded.keys() == before.keys()
 
 
+async def test_an_interface_is_taken_back(world: Scene) -> None:
+    world.everything()
+    world.edit(MODELS, "model", interface={"input": '{"type": "object"}', "output": '{"type": "array"}'})
+    await world.ready()
+    (model,) = world.ml.models.values()
+    world.edit(MODELS, "model", interface={"output": '{"type": "array"}', "input": None})
+    await eventually(lambda: model["interface"] == {"input": "{}", "output": '{"type": "array"}'})
+    await world.ready()
+    world.edit(MODELS, "model", interface=None)
+    await eventually(lambda: model["interface"] == {"input": "{}", "output": "{}"})
+    await world.ready()
+    await world.quiet()
+    assert world.ml.count("update-model") == 2
+    assert world.ml.count("deploy-model", "undeploy-model") == 1
+
+
 async def test_a_model_is_undeployed_and_deployed_with_the_same_id(world: Scene) -> None:
     world.everything()
     await world.ready()

@@ -189,4 +189,4 @@ class RemoteModelStatus(ManagedStatus):
     spec_hash: ShortText | None = None
     """Hash of the request that was last applied."""
     extra_fields: Annotated[list[ShortText], Field(max_length=256)] | None = None
-    """Names of the fields that spec.extra has set, and that OpenSearch may still have."""
+    """Names of the fields that spec.extra and spec.interface have set, and that OpenSearch may still have."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ...models.common import PendingChange
 from ...models.model import RemoteModelSpec, RemoteModelStatus
@@ -17,6 +17,9 @@ from ..shown import comparable, covers, mapping
 
 REVISION = 1
 """A model is never replaced: its id stands in pipelines."""
+ANYTHING: Final = "{}"
+"""The JSON Schema that everything fits."""
+_SCHEMA: Final = "interface.{}"
 
 
 def parse(spec: Mapping[str, Any]) -> RemoteModelSpec | Fact:
@@ -74,16 +77,26 @@ def group_body(snapshot: Snapshot, spec: RemoteModelSpec) -> dict[str, Any]:
 
 
 def difference(
-    body: Mapping[str, Any], observed: Mapping[str, Any], *, unseen: Mapping[str, Any] | None = None
+    body: Mapping[str, Any],
+    observed: Mapping[str, Any],
+    *,
+    unseen: Mapping[str, Any] | None = None,
+    once_set: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the fields to update: those that the server does not show as wanted.
 
     What the server leaves out has its default there: enabled, auto-deploy on, no limit in time. It need not
-    show what is in `unseen`, parts of the body that were applied before.
+    show what is in `unseen`, parts of the body that were applied before. Of the schemas of `interface`, those
+    that are not wanted any more and are among the fields that the spec has `once_set` are opened.
     """
     shown = _shown(observed)
     wanted = comparable(body, shown, unseen or {})
-    return {key: body[key] for key, value in wanted.items() if not covers(shown.get(key), value)}
+    different = {key: body[key] for key, value in wanted.items() if not covers(shown.get(key), value)}
+    schemas, known = mapping(body.get("interface")), frozenset(once_set)
+    opened = {
+        name: ANYTHING for full, name in _schemas(observed).items() if full in known and name not in schemas
+    }
+    return {**different, "interface": {**schemas, **opened}} if opened else different
 
 
 def differences(
@@ -106,8 +119,8 @@ def leftover(
 ) -> tuple[str, ...]:
     """Return what is set on the server, not wanted any more, and cannot be taken away by an update.
 
-    `interface` is not among them: the server presets it for some services. `extra_fields` are those that
-    `spec.extra` has ever set.
+    `interface` is not among them: what the spec has set there can be opened, and the server presets it for
+    some services. `extra_fields` are those that `spec.extra` has ever set.
     """
     fields = ("rate_limiter", "guardrails", *extra_fields)
     return tuple(field for field in fields if observed.get(field) and field not in body)
@@ -116,10 +129,17 @@ def leftover(
 def extra_fields(
     spec: RemoteModelSpec, status: RemoteModelStatus, observed: Mapping[str, Any] | None = None
 ) -> list[str] | None:
-    """Return the names that `spec.extra` has set so far, without those that the server is seen to lack."""
-    before = status.extra_fields or ()
-    left = (name for name in before if observed is None or observed.get(name))
-    return sorted({*spec.extra, *left}) or None
+    """Return the names that `spec.extra` and `spec.interface` have set so far, while the server has them."""
+    schemas = spec.interface.to_body() if spec.interface is not None else {}
+    there = None if observed is None else {*filter(observed.get, observed), *_schemas(observed)}
+    left = (name for name in status.extra_fields or () if there is None or name in there)
+    return sorted({*spec.extra, *map(_SCHEMA.format, schemas), *left}) or None
+
+
+def _schemas(observed: Mapping[str, Any]) -> dict[str, str]:
+    """Return the schemas that check something, by full name: an update takes none away, but can open it."""
+    shown = mapping(observed.get("interface"))
+    return {_SCHEMA.format(name): name for name, text in shown.items() if text and text != ANYTHING}
 
 
 def _shown(observed: Mapping[str, Any]) -> dict[str, Any]:

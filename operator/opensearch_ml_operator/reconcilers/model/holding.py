@@ -61,8 +61,9 @@ class ModelHolding:
         if observed is None:
             return await holding.gone(session, hold, content, references, interval=interval)
         source = adoption.seen(session.snapshot, observed.source)
-        different = target.difference(source, applied=status.spec_hash in {None, target.spec_hash})
-        over = target.leftover(source, status.extra_fields or ())
+        applied, once_set = status.spec_hash in {None, target.spec_hash}, status.extra_fields or ()
+        different = target.difference(source, applied=applied, once_set=once_set)
+        over = target.leftover(source, once_set)
         found = target.pending(different, over, source, mask=session.ports.mask)
         deployed, deployment, after = self._deployment(session, spec, source)
         found = (*deployment, *found)

@@ -229,8 +229,9 @@ class ModelReconciler:
         # Of one that was adopted, what is never shown counts as being so until the spec changes.
         taken = status.origin == "Adopted" and status.spec_hash is None
         applied = taken or status.spec_hash == target.spec_hash
-        difference = target.difference(source, applied=applied)
-        over = target.leftover(source, session.status.extra_fields or ())
+        once_set = status.extra_fields or ()
+        difference = target.difference(source, applied=applied, once_set=once_set)
+        over = target.leftover(source, once_set)
         session.differs(target.pending(difference, over, source, mask=self._ports.mask))
         names = ", ".join(sorted(difference))
         if difference and self._corrections.count(session.snapshot.uid, digest(difference)) >= LIMIT:

@@ -51,11 +51,13 @@ class Target:
         """Return the part of an update that has the nodes read the connector again."""
         return {FIELD: {}} if self.internal is not None else {"connector_id": self.resolved.connector_id}
 
-    def difference(self, observed: Mapping[str, Any], *, applied: bool) -> dict[str, Any]:
+    def difference(
+        self, observed: Mapping[str, Any], *, applied: bool, once_set: Iterable[str]
+    ) -> dict[str, Any]:
         """Return what is to be updated; `applied` when the server has taken all of it before."""
         unseen = self.spec.extra if applied else None
         own = {} if self.internal is None else self.internal.difference(observed, applied=applied)
-        return bodies.difference(self.body, observed, unseen=unseen) | own
+        return bodies.difference(self.body, observed, unseen=unseen, once_set=once_set) | own
 
     def leftover(self, observed: Mapping[str, Any], extra_fields: Iterable[str]) -> tuple[str, ...]:
         """Return what is set on the server, not wanted, and not to be changed by an update."""

@@ -73,6 +73,28 @@ def test_what_cannot_be_taken_away_is_named(changes: dict[str, Any], left: tuple
 
 
 @pytest.mark.parametrize(
+    ("schemas", "once_set", "sent"),
+    [
+        (None, ["interface.input", "interface.output"], {"input": "{}", "output": "{}"}),
+        ({"input": "[1]"}, ["interface.input", "interface.output"], {"input": "[1]", "output": "{}"}),
+        (None, ["interface.output"], {"output": "{}"}),
+        (None, [], None),  # preset by the server, or set by somebody else before an adoption
+    ],
+)
+def test_schemas_that_are_not_wanted_any_more_are_opened(
+    schemas: dict[str, str] | None, once_set: list[str], sent: dict[str, str] | None
+) -> None:
+    shown = {**body(), "interface": {"input": "[1]", "output": "[2]"}}
+    wanted = body(interface=schemas)
+
+    found = bodies.difference(wanted, shown, once_set=once_set)
+    assert found == ({"interface": sent} if sent is not None else {})
+    assert bodies.leftover(wanted, shown, once_set) == ()
+    shown["interface"].update(sent or {})
+    assert bodies.difference(wanted, shown, once_set=once_set) == {}
+
+
+@pytest.mark.parametrize(
     ("shown", "deploys"),
     [
         ({}, True),

@@ -227,6 +227,25 @@ async def test_a_limit_that_cannot_be_taken_away_is_shown(driver: Driver, cluste
     assert cluster.docs["model"][driver.status["id"]]["rate_limiter"] == {"limit": "4", "unit": "MINUTES"}
 
 
+async def test_an_interface_that_is_taken_back_lets_everything_pass(
+    driver: Driver, cluster: MemoryOpenSearch
+) -> None:
+    respec(driver, interface={"input": "[1]"})
+    await driver.rest()
+    model = cluster.docs["model"][driver.status["id"]]
+    assert driver.status["extraFields"] == ["interface.input"]
+    respec(driver, interface=None)
+    await driver.rest()
+
+    assert driver.condition("Ready") == ("True", "Succeeded")
+    assert model["interface"] == {"input": "{}"}
+    assert cluster.count("update_model") == 1
+    driver.stage.clock.seconds += 600
+    await driver.rest()
+    assert driver.status.get("extraFields") is None
+    assert cluster.count("update_model") == 1
+
+
 async def test_empty_maps_of_the_spec_settle(driver: Driver, cluster: MemoryOpenSearch) -> None:
     respec(driver, guardrails={}, interface={})
     await driver.rest()
