@@ -113,6 +113,29 @@ async def test_in_place_only_waits_until_the_model_is_down(world: Scene) -> None
     world.check_one_each()
 
 
+@pytest.mark.parametrize("before", [False, True], ids=["never deployed", "undeployed"])
+async def test_in_place_only_is_not_stopped_by_a_model_that_the_server_only_remembers(
+    world: Scene, *, before: bool
+) -> None:
+    world.connection()
+    world.secret("key", token="value-of-the-credential")
+    world.group()
+    world.connector(update={"strategy": "InPlaceOnly"})
+    world.model(deploy=before)
+    await world.ready()
+    world.edit(MODELS, "model", deploy=False)
+    await world.ready()
+    await world.quiet()
+    ((id_, _),), (model,) = world.ml.connectors.items(), world.ml.models
+    words = f"1 models are still using this connector, please undeploy the models first: [{model}]"
+    world.ml.fail("update-connector", status=400, reason=words)
+    undeployed = world.ml.count("undeploy-model")
+    change(world)
+    await changed(world, id_, "the-next-value")
+    assert world.ml.count("undeploy-model") == undeployed + 1
+    assert not world.ml.cluster.loaded
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -14,7 +14,7 @@ from ..corrections import LIMIT, Corrections
 from ..outcome import Outcome
 from ..records import digest
 from ..session import Session
-from . import bodies
+from . import bodies, redeploy
 from .holding import differences
 from .target import Wanted, ready, resolved
 from .users import users
@@ -54,7 +54,7 @@ async def keep(session: Session[MLConnectorStatus], wanted: Wanted, corrections:
     if wanted.credentials.values:
         body["credential"] = dict(wanted.credentials.values)
     try:
-        await wanted.client.update_connector(id_, body)
+        await redeploy.change(session, wanted.client, id_, body)
     except MLError as error:
         if error.code is not MLCode.IN_USE:
             raise

@@ -224,7 +224,7 @@ class ConnectorReconciler:
                 if error.code is not MLCode.IN_USE:
                     raise
                 if strategy == "Redeploy":
-                    return await self._redeploy(session, wanted, error)
+                    return await redeploy.wait(session, wanted, error)
                 step = NewRevision() if strategy == "Swap" else change.refused(error.message)
         if isinstance(step, Refuse):
             fact = false(ConditionType.SYNCED, Reason.REJECTED, step.words, stalled=True)
@@ -234,22 +234,12 @@ class ConnectorReconciler:
             return Outcome(requeue_after=STALLED_INTERVAL)
         return await self._create(session, wanted)
 
-    async def _redeploy(self, session: Session[MLConnectorStatus], wanted: Wanted, error: MLError) -> Outcome:
-        """Have the models go down for a change in place, or make it when they are."""
-        if await redeploy.cleared(session, wanted.client, error):
-            try:
-                return await self._change_in_place(session, wanted)
-            except MLError as again:
-                if again.code is not MLCode.IN_USE:
-                    raise
-        return await redeploy.wait(session, wanted, error)
-
     async def _change_in_place(self, session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
         """Change the connector, and record it: whoever dies in between does it once more."""
         status = session.status
         mark = bodies.mark(session.snapshot, status.live, wanted.applied)
         body = bodies.update_body(wanted.content, mark, credential=wanted.credentials.values)
-        await wanted.client.update_connector(status.id or "", body)
+        await redeploy.change(session, wanted.client, status.id or "", body)
         if any(is_deploying(user) for user in users(session)):
             return Outcome(requeue_after=1)  # it may have read the connector just before: look again
         _announce(session, wanted, "Changed the connector in place.", "Updated")

@@ -1,4 +1,4 @@
-"""The strategy Redeploy: models are kept undeployed while their connector is changed in place.
+"""Changes in place, and the strategy Redeploy: models are kept undeployed while one is made.
 
 The connector asks for it in its status (`modelsHeldSince`), each model undeploys itself and says so, and when
 the field is gone it deploys itself again: the deployment of a model has one owner, and its healing does not
@@ -7,8 +7,11 @@ interfere. It is asked for only when the server refuses the change because of th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ...constants import ConditionType, Reason
-from ...errors import MLError
+from ...errors import MLCode, MLError
 from ...models.connector import MLConnectorStatus
 from ...models.snapshot import Snapshot
 from .. import references
@@ -17,7 +20,7 @@ from ..outcome import Outcome
 from ..ports import MLCommons
 from ..records import moment
 from ..session import Session
-from ..states import UNDEPLOYED
+from ..states import REGISTERED, UNDEPLOYED
 from .target import Wanted, resolved
 from .users import users
 
@@ -27,24 +30,32 @@ _WAIT = 5.0
 """Seconds until models are looked at that should have woken us when they were undeployed."""
 
 
-async def cleared(session: Session[MLConnectorStatus], client: MLCommons, error: MLError) -> bool:
-    """Whether all that the server names were down, and are undeployed once more for a change at once.
+async def change(
+    session: Session[MLConnectorStatus], client: MLCommons, id_: str, body: Mapping[str, Any]
+) -> None:
+    """Change the connector in place, whatever its strategy; raises MLError.
 
     A call that an undeployed model refuses makes the node remember the model, and take it for a user of its
-    connector (2.19, 3.6 seen). A model that is held is not deployed by anybody else. Raises MLError.
+    connector (2.19, 3.6 seen). So when all that the server names are down, they are undeployed once more for
+    a change at once: a model that is held, or is to stay down, is not deployed by anybody else.
     """
-    named = {str(user.status.get("id")): user for user in users(session)}
-    if not all(id_ in named and _is_down(named[id_]) for id_ in error.ids):
-        return False
-    for id_ in error.ids:
-        await client.undeploy_model(id_)
-    return bool(error.ids)
+    try:
+        await client.update_connector(id_, body)
+    except MLError as error:
+        named = {str(user.status.get("id")): user for user in users(session)}
+        down = all(model in named and _is_down(named[model]) for model in error.ids)
+        if error.code is not MLCode.IN_USE or not error.ids or not down:
+            raise
+        for model in error.ids:
+            await client.undeploy_model(model)
+        await client.update_connector(id_, body)
 
 
 def _is_down(model: Snapshot) -> bool:
-    """Whether it is undeployed, and nobody but a person would deploy it now."""
+    """Whether it is undeployed, or never was deployed, and nobody but a person would deploy it now."""
     held = model.condition(ConditionType.DEPLOYED).get("reason") == Reason.UPDATING
-    return model.status.get("state") == UNDEPLOYED and (held or model.spec.get("deploy") is False)
+    down = model.status.get("state") in {REGISTERED, UNDEPLOYED}
+    return down and (held or model.spec.get("deploy") is False)
 
 
 async def wait(session: Session[MLConnectorStatus], wanted: Wanted, error: MLError) -> Outcome:
