@@ -40,6 +40,7 @@ _MIB: Final = 1024 * 1024
 _MAX_ANSWER: Final = 4 * _MIB
 _MAX_SEARCH_ANSWER: Final = 32 * _MIB
 _SECRET_HEADERS: Final = frozenset({"authorization", "x-amz-security-token"})
+_LAST_PORT: Final = 65535
 _KEEP_ALIVE_SECONDS: Final = 30.0
 """Below the idle time-outs of load balancers (60 s and more): they cut connections that look usable."""
 
@@ -224,7 +225,12 @@ def _http_client(settings: ConnectionSettings, tls: ssl.SSLContext) -> httpx.Asy
 
 
 def _outgoing(request: httpx.Request) -> Outgoing:
-    """Return what a signature covers, as httpx sends it: it encodes what is not encoded yet."""
+    """Return what a signature covers, as httpx sends it: it encodes what is not encoded yet.
+
+    Raises InvalidURL for a port that there is not, which would be an OverflowError of the socket's.
+    """
+    if (request.url.port or 0) > _LAST_PORT:
+        raise httpx.InvalidURL("no such port")
     target = request.url.raw_path.decode("ascii")
     return Outgoing(request.method, request.headers.get("Host", ""), target, request.content)
 

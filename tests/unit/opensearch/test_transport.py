@@ -189,7 +189,7 @@ async def test_an_address_that_does_not_exist_is_not_sent() -> None:
         assert (await refused(sent)).code is MLCode.NOT_SENT
 
 
-@pytest.mark.parametrize("endpoint", ["http://[", "ftp://127.0.0.1", "nonsense"])
+@pytest.mark.parametrize("endpoint", ["http://[", "ftp://127.0.0.1", "nonsense", "http://127.0.0.1:65536"])
 async def test_an_endpoint_that_is_no_url_is_not_sent(endpoint: str) -> None:
     async with transport(endpoint) as sent:
         assert (await refused(sent)).code is MLCode.NOT_SENT
