@@ -380,5 +380,5 @@ async def test_no_form_of_a_key_gets_out(
         await world.becomes(MODELS, "model", "Synced", "Rejected")
         world.ml.heal()
         amazon.accounts.revoke(used)
-        amazon.givers.refusal = (403, "AccessDenied", f"{used.secret_key} and {used.session_token}")
+        amazon.givers.refusal = (403, "AccessDenied", f"{used.session_token}, {amazon.givers.pod_token}")
         await becomes(world, "AuthenticationFailed")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,8 +22,11 @@ _AGENT: Final = "http://169.254.170.2"
 """Where relative addresses lead: the agent of ECS."""
 
 
-async def own_keys(environ: Mapping[str, str], sts: STS) -> AWSKeys:
-    """Return the keys of the pod itself; raises AWSError, AWSRefusedError."""
+async def own_keys(environ: Mapping[str, str], sts: STS, learn: Callable[[bytes], None]) -> AWSKeys:
+    """Return the keys of the pod itself; `learn` is told of the token that they were given for.
+
+    Raises AWSError, AWSRefusedError.
+    """
     if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
         return AWSKeys(
             environ["AWS_ACCESS_KEY_ID"],
@@ -31,21 +34,25 @@ async def own_keys(environ: Mapping[str, str], sts: STS) -> AWSKeys:
             environ.get("AWS_SESSION_TOKEN") or None,
         )
     if environ.get("AWS_ROLE_ARN") and (file := environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")):
-        return await sts.assume_by_token(environ["AWS_ROLE_ARN"], await _read(file))
+        token = await _read(file)
+        learn(token.encode())
+        return await sts.assume_by_token(environ["AWS_ROLE_ARN"], token)
     if url := environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
-        return await _of_agent(url, environ)
+        return await _of_agent(url, environ, learn)
     if path := environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
-        return await _of_agent(_AGENT + path, environ)
+        return await _of_agent(_AGENT + path, environ, learn)
     raise AWSRefusedError(
         "the operator's pod has no identity in AWS: its environment names none (AWS_ROLE_ARN and "
         "AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_CREDENTIALS_FULL_URI, or AWS_ACCESS_KEY_ID)"
     )
 
 
-async def _of_agent(url: str, environ: Mapping[str, str]) -> AWSKeys:
+async def _of_agent(url: str, environ: Mapping[str, str], learn: Callable[[bytes], None]) -> AWSKeys:
     token = environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN")
     if file := environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
         token = await _read(file)
+    if token:
+        learn(token.encode())
     answer = await exchange.ask("GET", url, headers={"Authorization": token} if token else None)
     host = urlsplit(url).netloc
     if answer.status != 200:  # noqa: PLR2004 - all of its good answers are

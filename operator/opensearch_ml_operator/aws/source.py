@@ -101,7 +101,7 @@ class Credentials:
                 raise AWSRefusedError(
                     "the identity is that of the operator's pod in AWS, which nobody else has"
                 )
-            return await own_keys(self._environ, sts)
+            return await own_keys(self._environ, sts, self._learn)
         keys = wanted.keys or await self.credentials(AWSIdentity(wanted.region))
         return await sts.assume(wanted.role_arn, keys)
 

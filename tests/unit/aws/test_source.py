@@ -86,9 +86,8 @@ async def test_the_role_of_the_service_account(
     (issued,) = aws.given
     assert got == keys_of(issued)
     assert issued.arn == "arn:aws:sts::123456789012:assumed-role/pod/opensearch-ml-operator"
-    assert {got.secret_key.encode(), (got.session_token or "").encode(), got.access_key.encode()} == set(
-        learned
-    )
+    secrets = [aws.pod_token, got.access_key, got.secret_key, got.session_token or ""]
+    assert learned == [secret.encode() for secret in secrets]
     for secret in learned:
         assert secret.decode() not in repr(got)
 
@@ -264,8 +263,8 @@ async def test_an_endless_answer_is_not_read(time: Time) -> None:
 
 
 async def test_who_does_not_answer_is_named(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "SECONDS", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", 0)) as listening, monkeypatch.context() as patch:
+        patch.setattr(exchange, "SECONDS", 0.2)
         port = listening.getsockname()[1]
         environment = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{port}/"}
         with pytest.raises(AWSError, match=f"127.0.0.1:{port} does not answer in time"):
