@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -31,6 +32,24 @@ CONNECT_TIMEOUT: Final = 5.0
 
 Observer = Callable[[str, Target, int, float], None]
 """Called after each request: HTTP method, target, status (0 = no answer), seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request as it leaves."""
+
+    method: str
+    target: Target
+    body: Mapping[str, Any] | None = None
+    content_type: str = JSON
+    accept: str = JSON
+    query: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = TIMEOUT
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return self.target.describe(self.method)
 
 
 class KubeClient:
@@ -95,62 +114,46 @@ class KubeClient:
         KubernetesUnavailableError (no answer, 410, 429, 5xx), OperatorError (anything else: a bug of ours).
         After KubernetesUnavailableError it is unknown whether a write has happened.
         """
-        data = await self._answered(method, target, body, content_type, accept, query, timeout)
-        return _parse(target.describe(method), data)
+        call = _Call(method, target, body, content_type, accept, query or {}, timeout)
+        return _parse(call.name, await self._answered(call))
 
     async def read_text(self, target: Target, *, query: Mapping[str, str] | None = None) -> str:
         """GET what is no JSON, such as a log. Raises the errors of `request`."""
-        data = await self._answered("GET", target, None, JSON, "*/*", query, TIMEOUT)
+        data = await self._answered(_Call("GET", target, accept="*/*", query=query or {}))
         return data.decode("utf-8", "replace")
 
-    async def _answered(
-        self,
-        method: str,
-        target: Target,
-        body: Mapping[str, Any] | None,
-        content_type: str,
-        accept: str,
-        query: Mapping[str, str] | None,
-        seconds: float,
-    ) -> bytes:
+    async def _answered(self, call: _Call) -> bytes:
         """Send one request and return what a 2xx answer holds."""
         started, status = self._clock(), 0
         try:
-            status, headers, data = await self._send(
-                method, target, body, content_type, accept, query, seconds
-            )
+            status, headers, data = await self._send(call)
         finally:
             if self._observer is not None:
-                self._observer(method, target, status, self._clock() - started)
+                self._observer(call.method, call.target, status, self._clock() - started)
         if not 200 <= status < 300:  # noqa: PLR2004 - the 2xx class
-            raise refusal(target.describe(method), status, headers, data)
+            raise refusal(call.name, status, headers, data)
         return data
 
-    async def _send(
-        self,
-        method: str,
-        target: Target,
-        body: Mapping[str, Any] | None,
-        content_type: str,
-        accept: str,
-        query: Mapping[str, str] | None,
-        seconds: float,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        url = self._configuration.host + target.path
-        if query:
-            url += f"?{urlencode(query)}"
-        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": f"{NAME}/{__version__}"}
-        limit = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT)
+    async def _send(self, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
+        url = self._configuration.host + call.target.path
+        if call.query:
+            url += f"?{urlencode(call.query)}"
+        headers = {
+            "Accept": call.accept,
+            "Content-Type": call.content_type,
+            "User-Agent": f"{NAME}/{__version__}",
+        }
+        limit = aiohttp.ClientTimeout(total=call.seconds, sock_connect=CONNECT_TIMEOUT)
         try:
             headers.update(await self._authorization())
             response = await self._rest.request(
-                method, url, headers=headers, body=body, _request_timeout=limit
+                call.method, url, headers=headers, body=call.body, _request_timeout=limit
             )
             return response.status, response.headers, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # Only the type: the texts of the HTTP library hold addresses and parts of answers.
             raise KubernetesUnavailableError(
-                f"{target.describe(method)}: no answer from the API server ({type(error).__name__})"
+                f"{call.name}: no answer from the API server ({type(error).__name__})"
             ) from None
 
     async def _authorization(self) -> dict[str, str]:
