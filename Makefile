@@ -77,6 +77,7 @@ crds: venv
 # For those without Helm: the chart with its default values, and no word of Helm's in the labels.
 HELM ?= helm
 manifest:
+	@command -v "$(HELM)" > /dev/null || { echo "HELM=PATH must name Helm" >&2; exit 1; }
 	$(HELM) template opensearch-ml-operator deploy/chart --namespace opensearch-ml --set crds.install=false \
 		| sed -e '/app.kubernetes.io\/managed-by: /d' -e '/helm.sh\/chart: /d' > deploy/install.yaml
 

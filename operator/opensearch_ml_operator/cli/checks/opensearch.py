@@ -21,6 +21,9 @@ _TOPICS: Final = {
     MLCode.FORBIDDEN: "rights",
     MLCode.PLUGIN_MISSING: "plugin",
 }
+_STORE: Final = (
+    "kubectl create secret generic NAME --from-literal={} --dry-run=client -o yaml | kubectl apply -f -"
+)
 
 
 async def look(
@@ -59,6 +62,27 @@ def _refused(error: MLError, settings: ConnectionSettings) -> list[Check]:
     return [*passed, failed(topic, error.message, *_advice(error.code, settings))]
 
 
+def _login(settings: ConnectionSettings) -> Fix:
+    """Return where to look when OpenSearch does not know who we are."""
+    if settings.signing is not None:
+        return Fix("aws sts get-caller-identity  # with the same keys: who are they, if anybody")
+    if settings.certificate is not None:
+        return Fix(
+            "kubectl get secret NAME -o jsonpath='{.data.tls\\.crt}' | base64 -d | openssl x509 -noout "
+            "-subject -issuer -dates  # who it is for, and whether OpenSearch knows the one who signed it"
+        )
+    if settings.account_token is not None:
+        return Fix(
+            "kubectl explain osconn.spec.auth.bearer.serviceAccountToken  # OpenSearch must expect the "
+            f"audience {settings.account_token.audience} and know the issuer of this cluster"
+        )
+    if settings.bearer is not None:
+        return Fix(_STORE.format("token=TOKEN"))
+    if settings.username is not None:
+        return Fix(_STORE.format(f"username={settings.username} --from-literal=password=PASSWORD"))
+    return Fix("kubectl explain osconn.spec.auth  # the connection has no identity")
+
+
 def _advice(code: MLCode, settings: ConnectionSettings) -> tuple[Fix, ...]:
     endpoint = settings.endpoints[0]
     place = endpoint.partition("://")[2].partition("/")[0]
@@ -74,17 +98,8 @@ def _advice(code: MLCode, settings: ConnectionSettings) -> tuple[Fix, ...]:
                     "{kind: ConfigMap, name: opensearch-ca}; another name: spec.tls.serverName"
                 ),
             )
-        case MLCode.UNAUTHENTICATED if settings.signing is not None:
-            return (Fix("aws sts get-caller-identity  # with the same keys: who are they, if anybody"),)
-        case MLCode.UNAUTHENTICATED if settings.username is None:
-            return (Fix("kubectl explain osconn.spec.auth  # the connection has no identity"),)
         case MLCode.UNAUTHENTICATED:
-            return (
-                Fix(
-                    f"kubectl create secret generic NAME --from-literal=username={settings.username} "
-                    "--from-literal=password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -"
-                ),
-            )
+            return (_login(settings),)
         case MLCode.PLUGIN_MISSING:
             return (Fix("bin/opensearch-plugin install opensearch-ml  # on every node, then restart it"),)
         case _:
