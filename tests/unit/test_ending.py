@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opensearch_ml_operator.__main__ import causes, told
 from opensearch_ml_operator.errors import OperatorError
+from opensearch_ml_operator.startup import causes, told
 
 SECRET = "Canary-in-a-text"
 

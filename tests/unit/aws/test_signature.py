@@ -127,6 +127,6 @@ async def test_a_verifier_of_its_own_agrees(
 
 
 def test_who_signs_nothing_does_not_load_what_signs() -> None:
-    program = "import sys, opensearch_ml_operator.__main__; print('awscrt' in sys.modules)"
+    program = "import sys, opensearch_ml_operator.startup; print('awscrt' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert answer.stdout.strip() == "False"
