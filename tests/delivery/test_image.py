@@ -59,6 +59,11 @@ def test_the_bases_own_packages_are_left_alone() -> None:
     assert [command for command in commands if not command.startswith("--python /opt/")] == []
 
 
+def test_bytecode_is_written_where_the_pod_reads_it() -> None:
+    assert set(re.findall(r"PYTHONPYCACHEPREFIX=(\S+)", DOCKERFILE)) == {"/opt/bytecode"}
+    assert "COPY --from=build /opt/bytecode /opt/bytecode\n" in DOCKERFILE
+
+
 def test_only_what_is_copied_enters_the_build() -> None:
     copied = {
         path

@@ -27,6 +27,14 @@ print(json.dumps({
 }))
 """
 
+COMPILED = """
+import subprocess, sys
+load = [sys.executable, "-v", "-P", "-c", "import opensearch_ml_operator.startup"]
+told = subprocess.run(load, capture_output=True, text=True, check=True).stderr.splitlines()
+print([line for line in told if line.startswith("# code object from") and line.strip("'").endswith(".py")])
+"""
+"""What Python says with -v of a module whose source it had to compile."""
+
 
 @pytest.fixture(autouse=True)
 def installed(release: Release) -> None:
@@ -44,6 +52,11 @@ def test_the_pod_has_no_rights_on_its_node(release: Release) -> None:
     }
     labels = json.loads(release.kubectl("get", "namespace", NAMESPACE, "--output=json"))["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_a_start_compiles_nothing(release: Release) -> None:
+    printed = release.kubectl("exec", f"deployment/{NAME}", "--", "python", "-c", COMPILED)
+    assert printed.strip() == "[]"
 
 
 def test_a_model_is_brought_up_and_taken_away(release: Release) -> None:
