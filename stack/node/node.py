@@ -71,6 +71,10 @@ class Node:
         """Give an image of the node another name. Raises ServerError."""
         self._ctr("images", "tag", "--force", image, other)
 
+    def kill_container(self, container: str) -> None:
+        """Kill a container, named by its id. Raises ServerError."""
+        self._ctr("tasks", "kill", "--signal", "SIGKILL", container)
+
     def _ctr(self, *arguments: str | Path) -> None:
         where = ("--address", socket_file(self.box.folder), "--namespace", NAMESPACE)
         self.box.run(self.machine.programs["ctr"], *where, *arguments)

@@ -1,13 +1,10 @@
-"""docs/quickstart.md, followed word for word on the real servers."""
+"""docs/quickstart.md, followed on the real servers, which have no node for the pod."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
-import shlex
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,23 +15,19 @@ from opensearch_ml_operator.constants import GROUP
 from stack import versions
 from stack.local import Stack
 from stack.operator_process import OperatorProcess
+from support.page_blocks import assignments, blocks_of, readers_environment, run_blocks
 
-ROOT = Path(__file__).parents[2]
 NAMESPACE = "quickstart"
-VALUES, *BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "quickstart.md").read_text(), re.DOTALL)
+VALUES, *BLOCKS = blocks_of("quickstart.md", language="bash")
 WITHOUT_A_NODE = ("--wait", "--dry-run=server --take-ownership")
-"""No pod can become ready here, and what Helm would install is there: the operator's process needs it."""
+"""No pod can become ready here, and what Helm would install is there: the operator's process needs it.
+On a node (tests/node) no word is changed."""
 
 
 @pytest.fixture
 def tools(local_stack: Stack, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Return the environment of somebody who has kubectl, Helm and a cluster."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    (folder / "helm").symlink_to(local_stack.helm())
-    (folder / "kubectl").symlink_to(local_stack.control_plane.kubectl)
-    kubeconfig = str(local_stack.control_plane.kubeconfig)
-    yield {"PATH": f"{folder}:{os.defpath}", "HOME": str(tmp_path), "KUBECONFIG": kubeconfig}
+    """Return the environment of a reader of the page."""
+    yield readers_environment(local_stack, tmp_path)
     gone = ("--ignore-not-found", "--timeout=60s")
     local_stack.control_plane.run_kubectl("delete", "namespace", NAMESPACE, *gone)
 
@@ -43,19 +36,8 @@ def follow(values: dict[str, str], blocks: list[str], environment: dict[str, str
     """Run the blocks in one shell with other values in the first one, and return what was printed."""
     assert list(values) == re.findall(r"^(\w+)=", VALUES, re.MULTILINE)
     assert sum(block.count(WITHOUT_A_NODE[0]) for block in blocks) <= 1
-    first = "\n".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
-    script = "\n".join(["set -euo pipefail", first, *blocks]).replace(*WITHOUT_A_NODE)
-    ran = subprocess.run(
-        ["/bin/bash", "-c", script],  # its -e: a block that fails ends it
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+    without = [block.replace(*WITHOUT_A_NODE) for block in blocks]
+    return run_blocks([assignments(values), *without], environment)
 
 
 def test_a_newcomer_gets_a_model_that_answers_and_nothing_stays(

@@ -9,6 +9,7 @@ import pytest
 
 from stack.fixtures import STACK
 from stack.node.node import Node, open_node
+from support.live_stage import Stage, open_stage
 from support.node_release import Release
 
 TEST_SECONDS = 600
@@ -37,3 +38,25 @@ def release(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
     opened = Release(node, tmp_path_factory.mktemp("helm"))
     yield opened
     opened.remove_everything()
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, node: Node) -> Iterator[Stage]:
+    """Return a namespace for objects; at its end the operator has taken them away."""
+    name = request.node.originalname.removeprefix("test_").replace("_", "-")[:60].strip("-")
+    with open_stage(node.stack, name) as opened:
+        yield opened
+        opened.kube.delete_all()
+        opened.until_nothing_is_left()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what the tests have measured."""
+    measured = [
+        f"{name}: {value}"
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+    ]
+    if measured:
+        terminalreporter.section("measured")
+        terminalreporter.write("\n".join([*measured, ""]))
