@@ -39,8 +39,8 @@ node: venv
 
 # Every call with an effect, spoiled in every way: `make crash`, `make crash WORKLOADS=create,swap`. A plan
 # that fails is saved in crash-plans/; `make crash PLAN=crash-plans/0001-create.json` runs it again.
-# `make crash MORE=--bugs` runs the operator with bugs in it, `make crash MORE="--live 2"` every second plan
-# on the real servers.
+# `make crash MORE=--bugs` runs the operator with bugs in it, `make crash MORE="--live 400"` so many plans on
+# the real servers; with `MORE="--random 100"` it is killed at random moments, and with `--live 1` on real ones.
 JOBS ?= 2
 crash: venv
 	PYTHONPATH=tests:. $(BIN)/python -m support.faults --jobs $(JOBS) $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(MORE) $(PLAN)

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from support.faults import campaign
-from support.faults.bench import Result, run
+from support.faults.bench import Result, run, run_storm
 from support.faults.plan import Fault, Plan, Variant
 
 _KUBE = "kube: patch"
@@ -93,3 +93,9 @@ def test_a_spoiled_call(workload: str, call: str, variant: Variant) -> None:
 def test_a_crash_in_the_recovery_from_a_crash(workload: str, first: str, second: str) -> None:
     plan = Plan(workload, (Fault(first, Variant.KILL_AFTER), Fault(second, Variant.KILL_AFTER)))
     survive(plan)
+
+
+def test_random_kills_while_sets_come_and_go() -> None:
+    outcome = run_storm(1, sets=5, kills=8)
+    assert outcome.problems == []
+    assert outcome.kills == 8

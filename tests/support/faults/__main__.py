@@ -8,16 +8,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from stack import versions
 from stack.local import open_stack
 
-from . import campaign
-from .bench import Result, run
-from .live import run_live
+from . import campaign, figures
+from .bench import Result, run, run_storm
+from .figures import HEAD, Row
+from .live import run_live, run_live_storm
+from .measures import measure
 from .plan import Plan
 from .seeded import BUGS, catch
 from .workloads import WORKLOADS, Workload
@@ -25,40 +26,6 @@ from .workloads import WORKLOADS, Workload
 FAILED: Final = Path("crash-plans")
 """Where failing plans are saved."""
 _SAY_EVERY: Final = 50
-
-
-@dataclass(slots=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    plans: int = 0
-    passed: int = 0
-    failed: int = 0
-    idle: int = 0
-    """Plans whose call did not come: run and checked, but not counted as passed."""
-    seconds: float = 0.0
-    converged: list[float] = field(default_factory=list)
-
-    def add(self, result: Result) -> None:
-        """Count a result."""
-        self.plans += 1
-        if result.problems:
-            self.failed += 1
-        elif result.reached:
-            self.passed += 1
-            self.converged.append(result.converged)
-        else:
-            self.idle += 1
-
-    def __str__(self) -> str:
-        times = sorted(self.converged) or [0.0]
-        p99 = times[int(len(times) * 0.99) - (1 if len(times) > 99 else 0)]
-        numbers = f"{self.plans:6} {self.passed:7} {self.failed:7} {self.idle:8}"
-        return f"{self.name:22} {numbers} {self.seconds:7.0f} s {p99:7.1f} s"
-
-
-HEAD: Final = "workload                plans  passed  failed  no call      time       p99"
 
 
 def main() -> int:
@@ -75,17 +42,30 @@ def main() -> int:
     parser.add_argument(
         "--bugs", action="store_true", help="run the operator with bugs in it: all are caught"
     )
-    parser.add_argument("--live", type=int, metavar="N", help="every N-th plan, on the real servers")
-    parser.add_argument("--batch", type=int, default=20, help="live plans that share an operator")
+    parser.add_argument("--live", type=int, metavar="N", help="N of the plans, on the real servers")
+    parser.add_argument("--batch", type=int, default=60, help="live plans that share an operator")
+    parser.add_argument(
+        "--random", type=int, metavar="N", help="N kills at random moments; with --live on the real servers"
+    )
+    parser.add_argument("--sets", type=int, default=100, help="sets that come and go meanwhile")
+    parser.add_argument("--measure", action="store_true", help="measure the ends of outages on real servers")
+    parser.add_argument("--page", action="store_true", help="write the tables of the page anew")
     chosen = parser.parse_args()
+    if chosen.page:
+        figures.write_page()
+        return 0
     if chosen.plan:
         return _replay(chosen.plan, compare=not chosen.no_reference)
     if chosen.bugs:
         return _bugs()
-    print(HEAD, flush=True)
+    if chosen.measure:
+        return _measure()
+    if chosen.random:
+        return _storm(chosen.seed, sets=chosen.sets, kills=chosen.random, live=bool(chosen.live))
     names = chosen.workloads.split(",")
+    print(HEAD, flush=True)
     if chosen.live:
-        rows = asyncio.run(_live(names, every=chosen.live, batch=chosen.batch))
+        rows = asyncio.run(_live(names, number=chosen.live, batch=chosen.batch, seed=chosen.seed))
     else:
         rows = [
             row
@@ -94,39 +74,33 @@ def main() -> int:
                 WORKLOADS[name], jobs=chosen.jobs, seed=chosen.seed, pairs=not chosen.no_pairs
             )
         ]
-    total = Row("all")
-    for row in rows:
-        total.plans += row.plans
-        total.passed += row.passed
-        total.failed += row.failed
-        total.idle += row.idle
-        total.seconds += row.seconds
-        total.converged += row.converged
-    print(total)
-    return 1 if total.failed else 0
+    everything = figures.total(rows)
+    print(everything)
+    return 1 if everything.failed else 0
 
 
 def _enumerate(workload: Workload, *, jobs: int, seed: int, pairs: bool) -> Iterator[Row]:
     lesson = campaign.learn(workload)
     plans = campaign.single_plans(workload, lesson.labels, seed)
     singles: list[Result] = []
-    yield _shown(_run(Row(workload.name), plans, lesson.reference, jobs, singles))
+    yield _done(_run(Row(workload.name), plans, lesson.reference, jobs, singles))
     if pairs and workload.pairs:
         twice = (plan for result in campaign.crashes(singles) for plan in campaign.second_plans(result))
-        yield _shown(_run(Row(f"{workload.name}, twice"), twice, lesson.reference, jobs, []))
+        yield _done(_run(Row(f"{workload.name}, twice"), twice, lesson.reference, jobs, []))
 
 
-def _shown(row: Row) -> Row:
+def _done(row: Row) -> Row:
     print(row, flush=True)
+    figures.keep_rows("fakes", [row])
     return row
 
 
-async def _live(names: list[str], *, every: int, batch: int) -> list[Row]:
+async def _live(names: list[str], *, number: int, batch: int, seed: int) -> list[Row]:
     started = time.monotonic()
     rows: dict[str, Row] = {}
     with open_stack() as stack:
         stack.start(opensearch=(versions.OPENSEARCH_3,), kubernetes=True, models=True)
-        async for result in run_live(stack, names, every=every, batch=batch):
+        async for result in run_live(stack, names, number=number, batch=batch, seed=seed):
             row = rows.setdefault(result.plan.workload, Row(result.plan.workload))
             row.seconds = (
                 time.monotonic() - started - sum(each.seconds for each in rows.values() if each is not row)
@@ -134,10 +108,34 @@ async def _live(names: list[str], *, every: int, batch: int) -> list[Row]:
             row.add(result)
             if result.problems:
                 _save(result)
+            figures.keep_rows("live", [row])
             print(row, file=sys.stderr, flush=True)
     for row in rows.values():
         print(row)
     return list(rows.values())
+
+
+def _storm(seed: int, *, sets: int, kills: int, live: bool) -> int:
+    if live:
+        with open_stack() as stack:
+            stack.start(opensearch=(versions.OPENSEARCH_3,), kubernetes=True, models=True)
+            outcome = asyncio.run(run_live_storm(stack, seed, sets=sets, kills=kills))
+    else:
+        campaign.prepare()
+        outcome = run_storm(seed, sets=sets, kills=kills)
+    figures.keep("storms", {"real servers" if live else "fakes": outcome.shown()})
+    words = f"seed {seed}: {sets} sets, {outcome.kills} kills, {outcome.effects} calls with an effect"
+    print(words, *outcome.problems, f"at rest {outcome.converged:.0f} s after the last kill", sep="\n")
+    return 1 if outcome.problems or outcome.kills != kills else 0
+
+
+def _measure() -> int:
+    with open_stack() as stack:
+        found = measure(stack)
+    figures.keep("measured", found)
+    for each in found.values():
+        print(f"{each['from']} → {each['to']}: {', '.join(f'{one:.1f}' for one in each['seconds'])} s")
+    return 0
 
 
 def _run(row: Row, plans: Iterable[Plan], reference: Result, jobs: int, results: list[Result]) -> Row:

@@ -9,8 +9,8 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,12 +20,13 @@ from support.fake_mlcommons import FakeMLCommons
 from support.operator_in_process import OperatorInProcess
 
 from . import endstate, oracles
-from .history import Entry, History
+from .history import History, is_count
 from .plan import Plan, Variant
 from .proxy import FaultProxy, Upstream
 from .script import Script
 from .skipping_time import SkippingClock
-from .users import Door, Users, is_ready
+from .storm import Outcome, Strikes, rage
+from .users import Door, Users, is_ready, nothing
 from .workloads import WORKLOADS, Goal, Workload
 
 PATIENCE: Final = 900.0
@@ -34,8 +35,6 @@ _HOURS: Final = 5000.0
 """The same where a refusal is tried again after an hour."""
 CALM: Final = 130.0
 """Seconds of rest in which nothing may have an effect: two resyncs and four health checks."""
-COUNTED: Final = 35.0
-"""Seconds within which each connection has had a health check."""
 _LOOK: Final = 0.5
 _SLOW_LOOK: Final = 20.0
 
@@ -52,6 +51,8 @@ class Result:
     """The calls with an effect, from the beginning of the workload or, if there was one, the last fault."""
     converged: float
     """Seconds of the operator's time from the last fault, or the last action, to rest."""
+    in_doubt: bool = False
+    """Whether there was a create without a recorded answer at the last fault."""
     end: dict[str, Any] = field(default_factory=dict)
     story: str = ""
 
@@ -95,6 +96,8 @@ class Bench:
     async def start(self, number: int) -> None:
         """Start an operator, which finds the API server through its own proxy."""
         self.started.add(number)
+        if len(self.operators) == 1:
+            self.history.starts.append(self.clock.monotonic())
         os.environ["KUBECONFIG"] = str(self.operators[number].kubeconfig)
         with self.clock.real():
             await self.operators[number].start()
@@ -156,7 +159,8 @@ async def _run(plan: Plan, workload: Workload, bench: Bench, reference: Result |
         problems += await endstate.wrong(bench.users)
     problems += oracles.breaches(bench.history, bench.users.condemned)
     story = bench.history.text() if problems else ""
-    return Result(plan, tuple(dict.fromkeys(problems)), reached, labels, converged, end, story)
+    in_doubt = oracles.is_in_doubt(bench.history)
+    return Result(plan, tuple(dict.fromkeys(problems)), reached, labels, converged, in_doubt, end, story)
 
 
 async def _calm(bench: Bench, plan: Plan) -> list[str]:
@@ -172,11 +176,6 @@ async def _calm(bench: Bench, plan: Plan) -> list[str]:
     effects = bench.history.effects(before)
     late = [entry for entry in effects if entry.applied and not is_count(entry, since)]
     return [f"Q5: at rest, {entry.label}" for entry in late]
-
-
-def is_count(entry: Entry, since: float) -> bool:
-    """Whether a connection notes by how many it is used now, as it does with its next health check."""
-    return "opensearchconnections" in entry.label and entry.sent_at < since + COUNTED
 
 
 def _labels(bench: Bench, first: int) -> tuple[str, ...]:
@@ -195,39 +194,62 @@ def _summary(objects: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def run(plan: Plan, reference: Result | None = None) -> Result:
-    """Run a plan on the fakes."""
+def run_storm(seed: int, *, sets: int, kills: int) -> Outcome:
+    """Run a storm on the fakes, and compare its end with that of the same lives without kills."""
+    outcome, reference = (_run_storm(seed, sets, each) for each in (kills, 0))
+    outcome.compare(reference)
+    outcome.problems += [f"without kills: {each}" for each in reference.problems]
+    return outcome
+
+
+def _run_storm(seed: int, sets: int, kills: int) -> Outcome:
+    with _skipping() as (clock, runner):
+        return runner.run(_storm(clock, seed, sets, kills))
+
+
+async def _storm(clock: SkippingClock, seed: int, sets: int, kills: int) -> Outcome:
+    strikes = Strikes()
+    async with _bench(clock, 1, seed, strikes) as bench:
+        await bench.start(0)
+        everybody = [
+            replace(bench.users, namespace=f"team-{number}", foreign=nothing()) for number in range(sets)
+        ]
+        return await rage(bench, strikes, everybody, seed=seed, kills=kills, span=sets * 3.0, calm=CALM)
+
+
+@contextlib.contextmanager
+def _skipping() -> Iterator[tuple[SkippingClock, asyncio.Runner]]:
+    """Run what is run within by time that skips, and without a word."""
     clock = SkippingClock()
-    workload = WORKLOADS[plan.workload]
     logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), asyncio.Runner(loop_factory=clock.new_loop) as runner:
             warnings.simplefilter("ignore")  # who is killed leaves his sockets to the kernel
-            return runner.run(_on_fakes(plan, workload, clock, reference))
+            yield clock, runner
     finally:
         logging.disable(logging.NOTSET)
 
 
-async def _on_fakes(plan: Plan, workload: Workload, clock: SkippingClock, reference: Result | None) -> Result:
-    async with _bench(clock, workload.operators, plan.seed) as bench:
-        try:
-            return await _run(plan, workload, bench, reference)
-        finally:
-            with clock.real():
-                for operator in bench.operators:
-                    if operator.running:
-                        await operator.crash()
+def run(plan: Plan, reference: Result | None = None) -> Result:
+    """Run a plan on the fakes."""
+    with _skipping() as (clock, runner):
+        return runner.run(_on_fakes(plan, clock, reference))
+
+
+async def _on_fakes(plan: Plan, clock: SkippingClock, reference: Result | None) -> Result:
+    workload = WORKLOADS[plan.workload]
+    async with _bench(clock, workload.operators, plan.seed, Script()) as bench:
+        return await _run(plan, workload, bench, reference)
 
 
 @contextlib.asynccontextmanager
-async def _bench(clock: SkippingClock, operators: int, seed: int) -> AsyncIterator[Bench]:
+async def _bench(clock: SkippingClock, operators: int, seed: int, script: Script) -> AsyncIterator[Bench]:
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         settings = {"connector.private_ip_enabled": "true"}
         kube = await stack.enter_async_context(FakeKube(bookmark_seconds=60.0, now=clock.now))
         ml = await stack.enter_async_context(FakeMLCommons(settings=settings, seed=seed))
         history = History(clock.monotonic)
-        script = Script()
         ways = (script, history)
         to_opensearch = await stack.enter_async_context(_proxy("opensearch", ml.url, *ways, 0))
         made: list[OperatorInProcess] = []
@@ -243,7 +265,13 @@ async def _bench(clock: SkippingClock, operators: int, seed: int) -> AsyncIterat
             namespace="team",
             endpoint=to_opensearch.url,
         )
-        yield Bench(clock, script, history, users, made, proxies, lambda: kube.version)
+        try:
+            yield Bench(clock, script, history, users, made, proxies, lambda: kube.version)
+        finally:
+            with clock.real():
+                for operator in made:
+                    if operator.running:
+                        await operator.crash()
 
 
 def _proxy(server: Any, url: str, script: Script, history: History, sender: int) -> FaultProxy:

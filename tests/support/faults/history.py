@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from .naming import document
 from .wire import Request, Response
 
 Server = Literal["kube", "opensearch"]
+COUNTED: Final = 35.0
+"""Seconds within which each connection has had a health check."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class History:
     clock: Callable[[], float]
     sent: list[Entry] = field(default_factory=list)
     answered: list[Entry] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
+    """When an operator was started: who is new does again what his predecessor has done in vain."""
 
     def begin(self, entry: Entry) -> Entry:
         """Note a request."""
@@ -80,8 +84,13 @@ class History:
         """Return what concerns one team."""
         sent = [entry for entry in self.sent if entry.team == team]
         answered = [entry for entry in self.answered if entry.team == team]
-        return History(self.clock, sent, answered)
+        return History(self.clock, sent, answered, self.starts)
 
     def text(self) -> str:
         """Show the calls, one a line, for the report of a failed plan."""
         return "\n".join(str(entry) for entry in self.sent if not entry.request.watches)
+
+
+def is_count(entry: Entry, since: float) -> bool:
+    """Whether a connection notes by how many it is used now, as it does with its next health check."""
+    return "opensearchconnections" in entry.label and entry.sent_at < since + COUNTED

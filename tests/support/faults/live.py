@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import random
+import signal
 import ssl
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,15 +28,15 @@ from stack.operator_process import NAMESPACE, OperatorProcess, render_chart, sta
 from stack.server import ServerError
 
 from . import campaign, endstate, oracles
-from .bench import Result, is_count
-from .history import History
-from .naming import document, opensearch_id
+from .bench import Result
+from .history import History, is_count
 from .plan import Plan
 from .proxy import FaultProxy, Upstream
 from .script import Script
+from .storm import Outcome, Strikes, rage
+from .teams import Everybody, Teams
 from .users import PLURALS, Doc, Door, Users, is_ready
-from .wire import Request, Response
-from .workloads import WORKLOADS, Goal
+from .workloads import WORKLOADS, Goal, Workload
 
 QUIET_PERIOD: Final = "90s"
 """On a busy machine OpenSearch was seen to carry a create out 37 s after its sender had given up."""
@@ -42,43 +46,9 @@ LATE_SECONDS: Final = 35.0
 CALM: Final = 35.0
 """Seconds of rest in which nothing may have an effect: a resync."""
 PATIENCE: Final = 600.0
+SPAN: Final = 400.0
+"""Seconds in which the sets of a storm live: a restart takes four."""
 _STARTS: Final = 4
-
-
-class Teams:
-    """Tells from a request whose it is: by the namespace, by the name of the new object, by the id."""
-
-    def __init__(self) -> None:
-        self.kill: Callable[[int], None] = lambda _: None
-        self._scripts: dict[str, Script] = {}
-        self._owners: dict[str, str] = {}
-        self._nobody = Script()
-
-    def add(self, team: str) -> Script:
-        """Return the script of a new team."""
-        self._scripts[team] = Script(self.kill, team=team)
-        return self._scripts[team]
-
-    def of(self, request: Request) -> Script:
-        """Return the script of the team, or one without faults."""
-        return self._scripts.get(self._team(request), self._nobody)
-
-    def learn(self, request: Request, response: Response) -> None:
-        """Remember whose a new remote object is."""
-        team = str(document(request.body).get("name", "")).partition(" ")[0]
-        if team in self._scripts and request.method == "POST":
-            for name in ("model_id", "connector_id", "model_group_id"):
-                id_ = document(response.body).get(name)
-                if id_ is not None:
-                    self._owners[str(id_)] = team
-
-    def _team(self, request: Request) -> str:
-        parts = request.path.split("/")
-        if "namespaces" in parts[:-1]:
-            return parts[parts.index("namespaces") + 1]
-        if id_ := opensearch_id(request):
-            return self._owners.get(id_, "")
-        return str(document(request.body).get("name", "")).partition(" ")[0]
 
 
 @dataclass(slots=True)
@@ -86,6 +56,7 @@ class Team:
     """One plan, and those who suffer from it."""
 
     plan: Plan
+    workload: Workload
     script: Script
     users: Users
     problems: list[str] = field(default_factory=list)
@@ -94,7 +65,6 @@ class Team:
     began: float = 0.0
     converged: float = 0.0
     reached: bool = False
-    duplicated: bool = False
     end: Doc = field(default_factory=dict)
 
 
@@ -118,8 +88,10 @@ class LiveBench:
         self.teams.kill = self.kill
 
     def kill(self, _: int) -> None:
-        """Let the operator be dead from now on."""
+        """Let the operator be dead from now on: kill -9."""
         self.doomed = True
+        if self.operator is not None and self.operator.server.is_running():
+            os.kill(self.operator.server.pid, signal.SIGKILL)
         for proxy in self.proxies:
             proxy.cut_off()
 
@@ -135,6 +107,7 @@ class LiveBench:
         self.doomed = False
         for left in reversed(range(_STARTS)):
             try:
+                self.history.starts.append(self.history.clock())
                 if self.operator is None:
                     self.operator = await asyncio.to_thread(self.start)
                 else:
@@ -158,8 +131,8 @@ class LiveBench:
                 found.setdefault(metadata["namespace"], {})[f"{plural}/{metadata['name']}"] = body
         return found
 
-    async def reach(self, goal: Goal, teams: Sequence[Team]) -> None:
-        """Wait until all teams are there; who is not in time has a problem."""
+    async def reach(self, teams: Sequence[Team], goal: Goal | None = None) -> None:
+        """Wait until all teams are there, each where its workload ends; who is not in time has a problem."""
         clock = self.history.clock
         deadline = clock() + PATIENCE
         missing = {team.users.namespace: team for team in teams}
@@ -168,7 +141,8 @@ class LiveBench:
             objects = await self.objects()
             for name, team in tuple(missing.items()):
                 own = objects.get(name, {})
-                done = not own if goal == "gone" else bool(own) and all(map(is_ready, own.values()))
+                gone = (goal or team.workload.goal) == "gone"
+                done = not own if gone else bool(own) and all(map(is_ready, own.values()))
                 if done and not team.script.zombies:
                     team.converged = clock() - team.began
                     del missing[name]
@@ -178,20 +152,23 @@ class LiveBench:
             states = {key: body.get("status") for key, body in own.items()}
             team.problems.append(f"not {goal} after {PATIENCE:.0f} s: {json.dumps(states)}")
 
-    async def run(self, plans: Sequence[Plan], batch: str) -> list[Result]:
-        """Run plans of one workload side by side."""
-        workload = WORKLOADS[plans[0].workload]
+    async def run(
+        self, plans: Sequence[Plan], batch: str, references: Mapping[str, Doc] | None = None
+    ) -> list[Result]:
+        """Run plans side by side; `references` says how each workload ends without faults."""
         teams = [await self._gather(plan, f"{batch}-{number:02}") for number, plan in enumerate(plans)]
         await self.tend()
-        for act in workload.acts[:-1]:
-            await asyncio.gather(*(act(team.users) for team in teams))
-            await self.reach("ready", teams)
+        for step in range(max(len(team.workload.acts) for team in teams) - 1):
+            preparing = [team for team in teams if step < len(team.workload.acts) - 1]
+            await asyncio.gather(*(team.workload.acts[step](team.users) for team in preparing))
+            await self.reach(preparing, "ready")
         clock = self.history.clock
         for team in teams:
+            self.teams.claim(team.users)
             team.script.arm(team.plan.faults)
             team.first, team.began = len(self.history.sent), clock()
-        await asyncio.gather(*(workload.acts[-1](team.users) for team in teams))
-        await self.reach(workload.goal, teams)
+        await asyncio.gather(*(team.workload.acts[-1](team.users) for team in teams))
+        await self.reach(teams)
         calm_from, at_rest = len(self.history.sent), clock()
         for team in teams:
             team.reached = not team.script.faults
@@ -203,21 +180,24 @@ class LiveBench:
         for team in teams:
             own = (entry for entry in late if entry.team == team.users.namespace)
             team.problems += [f"Q5: at rest, {entry.label}" for entry in own if not is_count(entry, at_rest)]
-        await self._judge(teams)
-        if workload.goal != "gone":
-            await asyncio.gather(*(team.users.delete_everything() for team in teams))
-            began = {id(team): team.converged for team in teams}
-            await self.reach("gone", teams)
-            for team in teams:
-                team.converged = began[id(team)]
-                team.problems += await endstate.wrong(team.users)
+            await self._judge(team, references or {})
+        await self._clear_away([team for team in teams if team.workload.goal != "gone"])
         for team in teams:
             team.problems += oracles.breaches(self.history.of(team.users.namespace), team.users.condemned)
             await team.users.uproot()
         return [self._result(team) for team in teams]
 
-    async def _gather(self, plan: Plan, namespace: str) -> Team:
-        users = Users(
+    async def _clear_away(self, teams: Sequence[Team]) -> None:
+        await asyncio.gather(*(team.users.delete_everything() for team in teams))
+        converged = [team.converged for team in teams]
+        await self.reach(teams, "gone")
+        for team, seconds in zip(teams, converged, strict=True):
+            team.converged = seconds
+            team.problems += await endstate.wrong(team.users)
+
+    def users(self, namespace: str) -> Users:
+        """Return the people of a new namespace."""
+        return Users(
             self.kube,
             self.opensearch,
             namespace=namespace,
@@ -225,40 +205,46 @@ class LiveBench:
             model_url=self.model_url,
             resync="30s",
         )
-        await users.plant()
-        return Team(plan, self.teams.add(namespace), users)
 
-    async def _judge(self, teams: Sequence[Team]) -> None:
-        for team in teams:
-            own = self.history.of(team.users.namespace)
-            team.duplicated = any(entry.copy for entry in own.sent)
-            wrong = await endstate.wrong(team.users)
-            team.problems += [each for each in wrong if not (team.duplicated and each.startswith("Q1"))]
-            team.end = await endstate.normalised(team.users)
-        ends = Counter(json.dumps(team.end, sort_keys=True) for team in teams if not team.plan.faults)
-        for team in teams:
-            if ends and not team.duplicated and not team.problems:
-                end = json.dumps(team.end, sort_keys=True)
-                if end not in ends:
-                    team.problems.append(f"Q4: ends as {end}, without faults as {next(iter(ends))}")
+    async def _gather(self, plan: Plan, namespace: str) -> Team:
+        users = self.users(namespace)
+        await users.plant()
+        return Team(plan, WORKLOADS[plan.workload], self.teams.add(namespace), users)
+
+    async def _judge(self, team: Team, references: Mapping[str, Doc]) -> None:
+        own = self.history.of(team.users.namespace)
+        duplicated = any(entry.copy for entry in own.sent)
+        wrong = await endstate.wrong(team.users)
+        team.problems += [each for each in wrong if not (duplicated and each.startswith("Q1"))]
+        team.end = await endstate.normalised(team.users)
+        reference = references.get(team.plan.workload, team.end)
+        if team.end != reference and not duplicated and not team.problems:
+            team.problems.append(f"Q4: ends as {team.end}, without faults as {reference}")
 
     def _result(self, team: Team) -> Result:
         problems = tuple(dict.fromkeys(team.problems))
-        story = self.history.of(team.users.namespace).text() if problems else ""
-        return Result(team.plan, problems, team.reached, team.labels, team.converged, team.end, story)
+        own = self.history.of(team.users.namespace)
+        story = own.text() if problems else ""
+        in_doubt = oracles.is_in_doubt(own)
+        return Result(
+            team.plan, problems, team.reached, team.labels, team.converged, in_doubt, team.end, story
+        )
 
 
 @asynccontextmanager
-async def live_bench(stack: Stack) -> AsyncIterator[LiveBench]:
+async def live_bench(stack: Stack, teams: Teams | None = None) -> AsyncIterator[LiveBench]:
     """Set up the real servers, with proxies around an operator that is started by the first batch."""
+    teams = teams or Teams()
     node, plane = stack.opensearch(versions.OPENSEARCH_3), stack.control_plane
     history = History(asyncio.get_running_loop().time)
-    teams = Teams()
-    values = {"quietPeriod": QUIET_PERIOD, "leaderElection": {"enabled": False}}
+    values = {
+        "quietPeriod": QUIET_PERIOD,
+        "leaderElection": {"enabled": False},
+        "rbac": {"exportToSecrets": True},
+    }
     chart = await asyncio.to_thread(render_chart, stack.helm(), "crash", NAMESPACE, values)
     await asyncio.to_thread(chart.apply, plane)
-    folder = stack.folder / "crash"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="crash-", dir=stack.folder))
     account = plane.service_account_kubeconfig(NAMESPACE, chart.service_account, folder / "true")
     token = json.loads(account.read_text())["users"][0]["user"]["token"]
     to_kube = _upstream(plane.url, ssl.create_default_context(cafile=plane.ca_file))
@@ -303,18 +289,39 @@ def _upstream(url: str, tls: ssl.SSLContext | None = None) -> Upstream:
 
 
 async def run_live(
-    stack: Stack, workloads: Sequence[str], *, every: int, batch: int
+    stack: Stack, workloads: Sequence[str], *, number: int, batch: int, seed: int
 ) -> AsyncIterator[Result]:
-    """Run every so many plans of each workload, in batches; a team of each batch has no fault."""
+    """Run so many of the plans of all workloads, drawn by the seed, a batch at a time."""
+    names = [name for name in workloads if WORKLOADS[name].live]
     async with live_bench(stack) as bench:
-        for name in workloads:
-            lesson = await bench.run([Plan(name), Plan(name)], f"learn-{name}")
-            for result in lesson:
-                assert not result.problems, (result.problems, result.story)
-            labels = [label for label in lesson[0].labels if label in lesson[1].labels]
-            plans = list(campaign.single_plans(WORKLOADS[name], labels, 1))[::every]
-            for number, start in enumerate(range(0, len(plans), batch)):
-                chosen = [Plan(name), *plans[start : start + batch]]
-                for result in await bench.run(chosen, f"{name}-{number}"):
-                    if result.plan.faults:
-                        yield result
+        lesson = await bench.run([Plan(name) for name in names for _ in range(2)], "learn")
+        for result in lesson:
+            assert not result.problems, (result.problems, result.story)
+        plans: list[Plan] = []
+        for first, second in zip(lesson[::2], lesson[1::2], strict=True):
+            labels = [label for label in first.labels if label in second.labels]
+            plans += campaign.single_plans(WORKLOADS[first.plan.workload], labels, seed)
+        random.Random(seed).shuffle(plans)  # noqa: S311 - a seed makes a run come again
+        references = {result.plan.workload: result.end for result in lesson}
+        chosen = plans[:number]
+        for start in range(0, len(chosen), batch):
+            for result in await bench.run(chosen[start : start + batch], f"batch-{start}", references):
+                yield result
+
+
+async def run_live_storm(stack: Stack, seed: int, *, sets: int, kills: int) -> Outcome:
+    """Run a storm on the real servers, and compare its end with that of the same lives without kills."""
+    outcomes = []
+    for number in (kills, 0):
+        strikes = Strikes()
+        async with live_bench(stack, Everybody(strikes)) as bench:
+            strikes.kill = bench.kill
+            await bench.tend()
+            everybody = [bench.users(f"storm-{number}-{each:03}") for each in range(sets)]
+            outcomes.append(
+                await rage(bench, strikes, everybody, seed=seed, kills=number, span=SPAN, calm=CALM)
+            )
+    outcome, reference = outcomes
+    outcome.compare(reference)
+    outcome.problems += [f"without kills: {each}" for each in reference.problems]
+    return outcome

@@ -7,6 +7,7 @@ Each function yields a sentence for each breach.
 from __future__ import annotations
 
 import base64
+import bisect
 import json
 import re
 from collections import Counter, defaultdict
@@ -243,17 +244,33 @@ def _spellings(text: str) -> Iterator[bytes]:
 
 
 def _storms(history: History) -> Iterator[str]:
-    """A7: no request with an effect is repeated without pause."""
-    moments: dict[tuple[str, str, bytes], list[float]] = defaultdict(list)
+    """A7: no request with an effect is repeated without pause by one process."""
+    moments: dict[tuple[str, int, str, bytes], list[float]] = defaultdict(list)
     for entry in history.effects():
-        name = entry.label.rpartition(" #")[0]
-        moments[f"{entry.sender} {name}", entry.request.path, entry.request.body].append(entry.sent_at)
-    for (name, _, _), times in moments.items():
+        name, life = entry.label.rpartition(" #")[0], bisect.bisect(history.starts, entry.sent_at)
+        what = (f"{entry.sender} {name}", life, entry.request.path, entry.request.body)
+        moments[what].append(entry.sent_at)
+    for (name, *_), times in moments.items():
         for index, moment in enumerate(times):
             number = sum(moment <= other < moment + 60 for other in times[index:])
             if number > RATE:
                 yield f"A7: {name} {number} times within a minute"
                 break
+
+
+def is_in_doubt(history: History) -> bool:
+    """Whether an intent to create something stood in a status at the last fault."""
+    fated = [entry for entry in history.sent if entry.fate]
+    if not fated:
+        return False
+    last, standing = fated[-1], dict[str, str]()
+    for entry in history.answered:
+        if entry.server != "kube" or (entry is not last and (entry.answered_at or 0.0) > last.sent_at):
+            continue
+        for body in _objects(entry):
+            pending = (body.get("status") or {}).get("pending") or {}
+            standing[body["metadata"]["uid"]] = str(pending.get("role"))
+    return any(role in _LETTERS.values() for role in standing.values())
 
 
 def counts(history: History, since: int = 0) -> Counter[str]:

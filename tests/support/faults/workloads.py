@@ -25,8 +25,13 @@ class Workload:
     """How many work at the same time, without any election between them."""
     pairs: bool = False
     """Whether it is also crashed a second time, while it recovers."""
-    hours: bool = False
-    """Whether it takes hours, which only time that skips can give."""
+    alone: bool = False
+    """Whether it takes hours, or something that a cluster has but once: not on real servers beside others."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it can run on the real servers, where one operator works for all."""
+        return not self.alone and self.operators == 1
 
 
 async def _delete_settings(users: Users) -> None:
@@ -46,8 +51,8 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
         Workload("recreate", (_CREATE, Users.destroy_model)),
         Workload("delete", (_CREATE, _DELETE), goal="gone", pairs=True),
         Workload("doomed", (Users.doom,), goal="gone"),
-        Workload("settings", (_CREATE, Users.add_settings)),
-        Workload("settings-back", (_CREATE, Users.add_settings, _delete_settings)),
+        Workload("settings", (_CREATE, Users.add_settings), alone=True),
+        Workload("settings-back", (_CREATE, Users.add_settings, _delete_settings), alone=True),
         Workload("adopt", (acts.leave_two_sets, acts.adopt), pairs=True),
         Workload("release", (acts.leave_two_sets, acts.adopt, _DELETE), goal="gone"),
         Workload("export", (_CREATE, acts.export)),
@@ -56,7 +61,7 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
         Workload("internal-edit", (acts.create_with_connector_inside, acts.edit_connector_inside)),
         Workload("retain", (_CREATE, acts.retain, acts.delete_retained)),
         Workload(
-            "orphans", (acts.create_for_long, acts.plant_orphans, acts.name_orphans), goal="swept", hours=True
+            "orphans", (acts.create_for_long, acts.plant_orphans, acts.name_orphans), goal="swept", alone=True
         ),
         Workload("probe", (_CREATE, acts.probe)),
         Workload("trial", (_CREATE, acts.probe, Users.rotate), pairs=True),
