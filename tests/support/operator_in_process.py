@@ -11,7 +11,7 @@ import selectors
 import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -116,8 +116,7 @@ class OperatorInProcess:
         self._ready.clear()
         self._killed, self._failure = False, None
         self.redactor, self.metrics = Redactor(), Metrics()
-        self._thread = threading.Thread(target=self._main, name="operator", daemon=True)
-        self._thread.start()
+        self._begin()
         await eventually(lambda: self._ready.is_set() or not self.running, seconds=_JOIN_SECONDS)
         self._raise_failure()
 
@@ -172,13 +171,22 @@ class OperatorInProcess:
         if self._failure is not None and not self._killed:
             raise AssertionError("the operator has ended by itself") from self._failure
 
+    def _begin(self) -> None:
+        self._thread = threading.Thread(target=self._main, name="operator", daemon=True)
+        self._thread.start()
+
     def _main(self) -> None:
+        with self._told(), asyncio.Runner(loop_factory=self._new_loop) as runner:
+            runner.run(self._run())
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Keep what ends the operator for the test, whatever it is."""
         try:
-            with asyncio.Runner(loop_factory=self._new_loop) as runner:
-                runner.run(self._run())
+            yield
         except asyncio.CancelledError:
             log.info("The operator was killed.")
-        except BaseException as error:  # noqa: BLE001 - told to the test, whatever it is
+        except BaseException as error:  # noqa: BLE001 - as the docstring says
             self._failure = error
 
     def _new_loop(self) -> asyncio.AbstractEventLoop:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from . import connectors, deploys, groups, models, pipelines, settings
 from .cluster import Call, Cluster
@@ -16,7 +17,7 @@ _ML_ACTION = "cluster:admin/opensearch/ml/"
 Handler = Callable[[Cluster, Call], Awaitable[Doc]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Route:
     """One method on one path; `{id}` in the path is the object."""
 
@@ -30,7 +31,11 @@ class Route:
 
     def match(self, path: str) -> re.Match[str] | None:
         """Match a whole path."""
-        return re.fullmatch(self.path.replace("{id}", "(?P<id>(?!_[a-z]+$)[^/]+)"), path)
+        return self._pattern.fullmatch(path)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(self.path.replace("{id}", "(?P<id>(?!_[a-z]+$)[^/]+)"))
 
 
 def _ml(

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 from support.fake_kube import FakeKube
 from support.fake_mlcommons import FakeMLCommons
-from support.operator_in_process import OperatorInProcess
 
 from . import endstate, oracles
+from .guest import OperatorAsGuest
 from .history import History, is_count
 from .plan import Plan, Variant
 from .proxy import FaultProxy, Upstream
@@ -65,7 +65,7 @@ class Bench:
     script: Script
     history: History
     users: Users
-    operators: list[OperatorInProcess]
+    operators: list[OperatorAsGuest]
     proxies: list[list[FaultProxy]]
     version: Callable[[], int]
     """The version of the newest object in Kubernetes: who waits looks only when it has changed."""
@@ -252,12 +252,12 @@ async def _bench(clock: SkippingClock, operators: int, seed: int, script: Script
         history = History(clock.monotonic)
         ways = (script, history)
         to_opensearch = await stack.enter_async_context(_proxy("opensearch", ml.url, *ways, 0))
-        made: list[OperatorInProcess] = []
+        made: list[OperatorAsGuest] = []
         proxies = []
         for number in range(operators):
             to_kube = await stack.enter_async_context(_proxy("kube", kube.url, *ways, number))
             path = _kubeconfig(folder / f"kubeconfig-{number}", to_kube.url)
-            made.append(OperatorInProcess(path, clock))
+            made.append(OperatorAsGuest(path, clock))
             proxies.append([to_kube] if operators > 1 else [to_kube, to_opensearch])
         users = Users(
             Door(_upstream(kube.url), (("Authorization", "Bearer admin"),)),

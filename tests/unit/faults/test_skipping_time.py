@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 
 from support.faults.skipping_time import SkippingClock
@@ -33,11 +32,11 @@ def test_hours_pass_at_once_and_in_order() -> None:
     assert (clock.now() - wall).total_seconds() >= 3 * HOUR
 
 
-def test_an_answer_of_another_loop_comes_before_any_time_out() -> None:
-    """The other loop works for a while without a timer of its own; nobody skips ahead of it."""
-    clock, listening, port = SkippingClock(), threading.Event(), 0
+def test_an_answer_of_a_guest_comes_before_any_time_out() -> None:
+    """The guest works for a while without a timer of its own; nobody skips ahead of it."""
+    clock = SkippingClock()
 
-    async def serve() -> None:
+    async def serve(listening: asyncio.Future[int]) -> None:
         done = asyncio.Event()
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,26 +47,51 @@ def test_an_answer_of_another_loop_comes_before_any_time_out() -> None:
             done.set()
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        nonlocal port
-        port = server.sockets[0].getsockname()[1]
-        listening.set()
+        listening.get_loop().call_soon_threadsafe(listening.set_result, server.sockets[0].getsockname()[1])
         await done.wait()
         server.close()
 
-    async def ask() -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def ask() -> None:
+        listening = asyncio.get_running_loop().create_future()
+        guest = clock.invite(serve(listening))
+        reader, writer = await asyncio.open_connection("127.0.0.1", await listening)
         writer.write(b"question\n")
         async with asyncio.timeout(5):
-            line = await reader.readline()
+            assert await reader.readline() == b"answer\n"
         writer.close()
-        return line
+        await asyncio.sleep(HOUR)
+        assert guest.done
 
-    thread = threading.Thread(target=run, args=(clock, serve()))
-    thread.start()
-    assert listening.wait(30)
-    with asyncio.Runner(loop_factory=clock.new_loop) as runner:
-        assert runner.run(ask()) == b"answer\n"
-    thread.join()
+    run(clock, ask())
+
+
+def test_a_guest_waits_by_the_same_time_and_is_cleared_away() -> None:
+    clock = SkippingClock()
+    seen: list[str] = []
+
+    async def work() -> None:
+        async def left_behind() -> None:
+            try:
+                await asyncio.sleep(100 * HOUR)
+            finally:
+                seen.append("cancelled")
+
+        left = asyncio.create_task(left_behind())
+        await asyncio.sleep(2 * HOUR)
+        assert not left.done()
+        seen.append("guest")
+
+    async def host() -> None:
+        guest = clock.invite(work())
+        await asyncio.sleep(HOUR)
+        seen.append("host")
+        await asyncio.sleep(1.5 * HOUR)
+        assert guest.done
+
+    before = clock.monotonic()
+    run(clock, host())
+    assert seen == ["host", "guest", "cancelled"]
+    assert 2 * HOUR <= clock.monotonic() - before < 3 * HOUR
 
 
 def test_while_somebody_works_whom_no_loop_knows_of_time_is_real() -> None:
