@@ -36,8 +36,10 @@ async def adopt(users: Users) -> None:
 
     for which in ("one", "other"):
         await _adopt_model(users, which, wish(which, "models"))
-        connector = {**_unnamed({**users.common, **users.connector}), "description": "Adopted"}
+        connector = _unnamed({**users.common, **users.connector})
         del connector["update"]
+        if "-" not in ids["connectors", f"{users.namespace} {which}"]:
+            connector["description"] = "Adopted"  # otherwise models of others may keep it from changing
         await users.create("mlconnectors", which, {**connector, "adopt": wish(which, "connectors")})
         group = {**_unnamed({**users.common, **users.connected}), "description": "Adopted"}
         await users.create("mlmodelgroups", which, {**group, "adopt": wish(which, "model_groups")})
