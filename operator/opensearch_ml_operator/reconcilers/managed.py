@@ -113,6 +113,25 @@ def lost(session: Session[ManagedStatus]) -> bool:
     return session.age > NEW and not any(find(session.status.conditions, each) for each in told)
 
 
+async def never_made(session: Session[ManagedStatus], connection: ObjectKey) -> bool:
+    """Whether nothing is in OpenSearch of a resource that has nothing on record.
+
+    What is in use stays until who uses it has gone. So where the connection does not exist, or the connector
+    that would lead to it, nothing was made, and a status is empty because nobody has come to write it: the
+    operator was away. Raises the errors of StatusStore.
+    """
+    if not lost(session):
+        return True
+    way = connection
+    if not way.name:
+        reference = session.snapshot.spec.get("connectorRef")
+        name = reference.get("name") if isinstance(reference, dict) else None
+        way = ObjectKey(references.CONNECTOR, session.snapshot.key.namespace, str(name))
+    if way.kind == references.CLUSTER_CONNECTION and not session.ports.cluster_wide:
+        return False
+    return await session.ports.store.read(way) is None
+
+
 async def retained(session: Session[ManagedStatus], connection: ObjectKey) -> Outcome:
     """Let the resource go and leave the remote object where it is; its connection keeps that in mind.
 

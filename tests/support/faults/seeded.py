@@ -177,8 +177,8 @@ BUGS: Final[Mapping[str, Bug]] = {
             _plan("delete"),
             (
                 _CONNECTOR,
-                "if adoption.releases(self._ports, snapshot) or not (left or managed.lost(session)):",
-                "if snapshot.uid or not (left or managed.lost(session)):",
+                "if nothing or adoption.releases(self._ports, snapshot):",
+                "if nothing or snapshot.uid:",
             ),
         ),
         _bug(

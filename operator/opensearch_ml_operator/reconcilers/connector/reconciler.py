@@ -91,7 +91,8 @@ class ConnectorReconciler:
         left = status.id or status.pending or status.previous or status.candidate or status.trial
         connection = references.connection_key(snapshot)
         connected = managed.connection_for_deletion(self._ports, connection)
-        if adoption.releases(self._ports, snapshot) or not (left or managed.lost(session)):
+        nothing = not left and await managed.never_made(session, connection)
+        if nothing or adoption.releases(self._ports, snapshot):
             waiting = await self._revisions.tidy(session, connected, self._trials)
             return waiting or await managed.retained(session, connection)
         if not isinstance(connected, Connected):

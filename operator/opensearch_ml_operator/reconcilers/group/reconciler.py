@@ -77,9 +77,11 @@ class GroupReconciler:
     async def _finalize(self, snapshot: Snapshot) -> Outcome:
         session = Session(self._ports, snapshot, MLModelGroupStatus)
         nothing = session.status.id is None and session.status.pending is None
-        if adoption.releases(self._ports, snapshot) or (nothing and not managed.lost(session)):
-            return await managed.retained(session, references.connection_key(snapshot))
-        connected = managed.connection_for_deletion(self._ports, references.connection_key(snapshot))
+        connection = references.connection_key(snapshot)
+        nothing = nothing and await managed.never_made(session, connection)
+        if nothing or adoption.releases(self._ports, snapshot):
+            return await managed.retained(session, connection)
+        connected = managed.connection_for_deletion(self._ports, connection)
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         waiting = await managed.held(session, "Delete them, or move them to another group.")

@@ -38,11 +38,11 @@ class ModelRemoval:
         session = Session(self._ports, snapshot, RemoteModelStatus)
         status = session.status
         nothing = status.id is None and status.pending is None and status.owned_group_id is None
-        if adoption.releases(self._ports, snapshot) or (nothing and not managed.lost(session)):
-            return await managed.retained(session, references.used_connection(self._ports, snapshot))
-        connected = managed.connection_for_deletion(
-            self._ports, references.used_connection(self._ports, snapshot)
-        )
+        connection = references.used_connection(self._ports, snapshot)
+        nothing = nothing and await managed.never_made(session, connection)
+        if nothing or adoption.releases(self._ports, snapshot):
+            return await managed.retained(session, connection)
+        connected = managed.connection_for_deletion(self._ports, connection)
         if not isinstance(connected, Connected):
             return await managed.unconnected(session, connected)
         try:

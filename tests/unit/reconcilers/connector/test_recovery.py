@@ -113,3 +113,11 @@ async def test_a_connector_that_was_never_made_goes_without_its_connection(drive
     driver.delete()
 
     assert (await driver.once()).finalized
+
+
+async def test_a_connector_that_nobody_has_come_to_goes_when_its_connection_is_gone(driver: Driver) -> None:
+    driver.stage.clock.seconds += 3600
+    driver.delete()
+    del driver.stage.store.objects[ObjectKey("OpenSearchConnection", NAMESPACE, "main")]
+
+    assert (await driver.once()).finalized

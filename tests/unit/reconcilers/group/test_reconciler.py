@@ -115,3 +115,19 @@ async def test_a_new_object_is_created_without_a_search(driver: Driver, cluster:
     await driver.rest()
 
     assert cluster.count("search_group") == 0
+
+
+async def test_a_group_that_nobody_has_come_to_goes_when_its_connection_is_gone(driver: Driver) -> None:
+    driver.stage.clock.seconds += 3600
+    driver.delete()
+    del driver.stage.store.objects[ObjectKey("OpenSearchConnection", NAMESPACE, "main")]
+
+    assert (await driver.once()).finalized
+
+
+async def test_a_status_that_may_have_been_lost_waits_for_a_connection_that_is_away(driver: Driver) -> None:
+    driver.stage.clock.seconds += 3600
+    driver.delete()
+    driver.stage.pool.unavailable.add(ObjectKey("OpenSearchConnection", NAMESPACE, "main"))
+    assert not (await driver.rest()).finalized
+    assert driver.condition("Deletable") == ("False", "ConnectionUnavailable")

@@ -339,3 +339,12 @@ async def test_nothing_of_the_spec_is_sent_until_the_cluster_is_upgraded(
 
     assert driver.condition("Ready") == ("True", "Succeeded")
     assert cluster.docs["model"][driver.status["id"]]["interface"] == {"input": "{}"}
+
+
+async def test_a_model_that_nobody_has_come_to_goes_when_no_connection_is_left(driver: Driver) -> None:
+    driver.stage.clock.seconds += 3600
+    driver.delete()
+    spec = {key: value for key, value in driver.snapshot.spec.items() if key != "connectionRef"}
+    driver.stage.store.change(KEY, spec={**spec, "connectorRef": {"name": "gone"}})
+
+    assert (await driver.once()).finalized
