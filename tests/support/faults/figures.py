@@ -127,7 +127,9 @@ def _recovery(found: Mapping[str, Any]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for what, values in _recoveries(found):
-        numbers = (quantile(values, 0.5), quantile(values, 0.99), max(values, default=0.0))
+        if not values:
+            continue
+        numbers = (quantile(values, 0.5), quantile(values, 0.99), max(values))
         lines.append(f"| {what} | {len(values)} | {' | '.join(f'{each:.1f} s' for each in numbers)} |")
     return "\n".join(lines)
 

@@ -134,6 +134,7 @@ async def rage(
     stays, began = await living, clock()
     outcome.problems += await _reach(ground, strikes, sets, stays)
     outcome.converged, outcome.kills = clock() - began, len(strikes.fired)
+    await asyncio.sleep(calm)  # what a request has changed that outlived its sender is put back by then
     at_rest, since = len(ground.history.sent), clock()
     await asyncio.sleep(calm)
     late = (entry for entry in ground.history.effects(at_rest) if entry.applied)
