@@ -224,11 +224,12 @@ def _skipping() -> Iterator[tuple[SkippingClock, asyncio.Runner]]:
     clock = SkippingClock()
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), asyncio.Runner(loop_factory=clock.new_loop) as runner:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # who is killed leaves his sockets to the kernel
-            yield clock, runner
+            with asyncio.Runner(loop_factory=clock.new_loop) as runner:
+                yield clock, runner
+            gc.collect()
     finally:
-        gc.collect()  # what a killed operator has left open is told of without a word
         logging.disable(logging.NOTSET)
 
 
