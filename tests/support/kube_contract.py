@@ -16,7 +16,7 @@ from opensearch_ml_operator.errors import (
     OperatorError,
     StatusConflictError,
 )
-from opensearch_ml_operator.kube import ghosts
+from opensearch_ml_operator.kube import client
 from opensearch_ml_operator.kube.client import MERGE_PATCH, KubeClient
 from opensearch_ml_operator.kube.ghosts import list_keys
 from opensearch_ml_operator.kube.status import KubeStatusStore
@@ -204,7 +204,8 @@ class KubeContract:
     async def test_keys_are_listed_without_the_objects(
         self, models: Models, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ghosts, "_PAGE", 2)
+        assert await list_keys(models.client, "RemoteModel", "remotemodels", [models.namespace]) == set()
+        monkeypatch.setattr(client, "PAGE", 2)
         made = {(await models.create(f"m{number}"))["metadata"]["uid"] for number in range(5)}
         found = await list_keys(models.client, "RemoteModel", "remotemodels", [models.namespace])
         assert {uid for _, uid in found} == made

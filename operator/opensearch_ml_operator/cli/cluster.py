@@ -75,15 +75,7 @@ class Cluster:
 
     async def bodies(self, target: Target, labels: str = "") -> tuple[dict[str, Any], ...]:
         """Read a whole collection as the API server has it. Raises the errors of `KubeClient.request`."""
-        found: tuple[dict[str, Any], ...] = ()
-        query = {"limit": "500", **({"labelSelector": labels} if labels else {})}
-        while True:
-            page = await self.kube.request("GET", target, query=query)
-            found += tuple(page["items"])
-            following = page["metadata"].get("continue")
-            if not following:
-                return found
-            query["continue"] = following
+        return tuple([body async for body in self.kube.each(target, labels=labels)])
 
     async def find(self, key: ObjectKey) -> Snapshot | None:
         """Read one object; None when it does not exist."""

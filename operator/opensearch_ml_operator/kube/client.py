@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -27,6 +27,7 @@ from .targets import Target
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 CONNECTIONS: Final = 32
+PAGE: Final = 500
 TIMEOUT: Final = 30.0
 CONNECT_TIMEOUT: Final = 5.0
 
@@ -96,6 +97,23 @@ class KubeClient:
             return await self.request("GET", target)
         except ObjectGoneError:
             return None
+
+    async def each(
+        self, target: Target, *, accept: str = JSON, labels: str = ""
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """GET a collection page by page, and yield what is in it, that with these labels.
+
+        Raises the errors of `request`; KubernetesUnavailableError also when its pages have expired.
+        """
+        query = {"limit": str(PAGE), **({"labelSelector": labels} if labels else {})}
+        while True:
+            page = await self.request("GET", target, accept=accept, query=query)
+            for item in page["items"] or ():  # null when it is asked for metadata, and there is none (1.36)
+                yield item
+            following = page["metadata"].get("continue")
+            if not following:
+                return
+            query["continue"] = following
 
     async def request(
         self,

@@ -7,13 +7,11 @@ were deleted meanwhile: they would live on in the operator's memory as ghosts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from ..models.snapshot import ObjectKey
 from .client import KubeClient
 from .targets import METADATA_LIST, Target, ours
-
-_PAGE: Final = 500
 
 
 async def list_keys(
@@ -27,15 +25,8 @@ async def list_keys(
     """
     found: set[tuple[ObjectKey, str]] = set()
     for namespace in namespaces or (None,):
-        query = {"limit": str(_PAGE)}
-        while True:
-            target = Target(ours(plural), namespace)
-            page = await client.request("GET", target, accept=METADATA_LIST, query=query)
-            found.update(_identity(kind, item["metadata"]) for item in page["items"])
-            following = page["metadata"].get("continue")
-            if not following:
-                break
-            query["continue"] = following
+        async for item in client.each(Target(ours(plural), namespace), accept=METADATA_LIST):
+            found.add(_identity(kind, item["metadata"]))
     return found
 
 

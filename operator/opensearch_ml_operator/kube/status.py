@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from ..errors import StatusConflictError
 from ..models.snapshot import ObjectKey, Snapshot
 from .client import MERGE_PATCH, KubeClient
 from .targets import Target, ours
-
-_PAGE: Final = 500
 
 
 class KubeStatusStore:
@@ -33,17 +31,8 @@ class KubeStatusStore:
 
         Raises KubernetesUnavailableError, KubernetesForbiddenError.
         """
-        found: list[Snapshot] = []
-        query = {"limit": str(_PAGE)}
-        while True:
-            page = await self._client.request(
-                "GET", Target(ours(self._plurals[kind]), namespace or None), query=query
-            )
-            found += (Snapshot.parse(kind, body) for body in page["items"])
-            following = page["metadata"].get("continue")
-            if not following:
-                return tuple(found)
-            query["continue"] = following
+        target = Target(ours(self._plurals[kind]), namespace or None)
+        return tuple([Snapshot.parse(kind, body) async for body in self._client.each(target)])
 
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
         """Replace the status if the object is still the one of the snapshot; no request if it is equal.

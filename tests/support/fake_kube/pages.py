@@ -39,7 +39,7 @@ class Pages:
             "kind": f"{kind}List",
             "apiVersion": api_version,
             "metadata": {"resourceVersion": str(version), "continue": following},
-            "items": page,
+            "items": page or (None if kind == "PartialObjectMetadata" else []),
         }
 
     def expire(self) -> None:

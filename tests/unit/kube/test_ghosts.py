@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from opensearch_ml_operator.errors import KubernetesUnavailableError
-from opensearch_ml_operator.kube import ghosts
+from opensearch_ml_operator.kube import client as client_module
 from opensearch_ml_operator.kube.client import KubeClient
 from opensearch_ml_operator.kube.ghosts import list_keys
 from opensearch_ml_operator.models.snapshot import ObjectKey
@@ -15,7 +15,7 @@ LISTS = ("list", "remotemodels", "")
 @pytest.fixture
 def uids(kube: FakeKube, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Five models in two namespaces, listed two a page."""
-    monkeypatch.setattr(ghosts, "_PAGE", 2)
+    monkeypatch.setattr(client_module, "PAGE", 2)
     made = {}
     for number in range(5):
         metadata = {"name": f"m{number}", "namespace": f"team-{number % 2}"}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from opensearch_ml_operator.errors import KubernetesForbiddenError
-from opensearch_ml_operator.kube import namespaces
+from opensearch_ml_operator.kube import client as client_module
 from opensearch_ml_operator.kube.client import KubeClient
 from opensearch_ml_operator.kube.namespaces import list_labels
 from support.fake_kube import FakeKube, Fault
@@ -12,7 +12,7 @@ from support.fake_kube import FakeKube, Fault
 async def test_the_labels_of_all_pages_are_read(
     client: KubeClient, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(namespaces, "_PAGE", 2)
+    monkeypatch.setattr(client_module, "PAGE", 2)
     for number in range(4):
         metadata = {"name": f"team-{number}", "labels": {"number": str(number)}}
         kube.create("namespaces", {"metadata": metadata})
