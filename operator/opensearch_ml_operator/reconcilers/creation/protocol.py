@@ -54,6 +54,8 @@ class CreateMemory:
     pending: Pending | None = None
     fresh: Pending | None = None
     """The intent that this process has written and not sent yet."""
+    written_at: float = 0.0
+    """Monotonic time at which writing it began."""
     unresolved_since: float | None = None
     """Monotonic time when this process first met the unresolved intent."""
     searches: int = 0

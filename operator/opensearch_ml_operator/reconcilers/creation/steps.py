@@ -19,6 +19,8 @@ from .protocol import CreateMemory, Found, Intention, Role
 
 NEW = 60.0
 """Seconds for which an object counts as new: nobody has had the time to lose its status."""
+_YOUNG = 0.25
+"""The part of the quiet period for which an intent may wait to be sent by who has written it."""
 KINDS = {Role.GROUP: "group", Role.CONNECTOR: "connector", Role.MODEL: "model"}
 
 
@@ -66,7 +68,7 @@ class Creation:
         if session.snapshot.deleting:
             raise StatusConflictError(f"{session.snapshot.key} is being deleted")
         # Known before it is written: a write that landed but got no answer leaves an intent of ours, unsent.
-        self._fresh(session.snapshot.uid, pending)
+        self._fresh(session, pending)
         await session.record(*facts, strict=True, pending=pending, **changes)
 
     async def intend_role(
@@ -120,7 +122,7 @@ class Creation:
         intention = _intention(session, role, revision, hash_)
         found: Found | None = None
         while True:
-            memory = self._of(session)
+            memory = self._in_time(session)
             step = protocol.plan(
                 intention, session.status.pending, memory, found, monotonic=session.ports.monotonic()
             )
@@ -223,8 +225,21 @@ class Creation:
         self.forget(uid)
         return refusal.outcome(error)
 
-    def _fresh(self, uid: str, pending: Pending | None) -> None:
-        self._memory[uid] = CreateMemory(pending=pending, fresh=pending)
+    def _fresh(self, session: Session[ManagedStatus], pending: Pending | None) -> None:
+        now = session.ports.monotonic()
+        self._memory[session.snapshot.uid] = CreateMemory(pending=pending, fresh=pending, written_at=now)
+
+    def _in_time(self, session: Session[ManagedStatus]) -> CreateMemory:
+        """Return what is known of the standing intent; one of ours that was not sent in time is none to send.
+
+        A process that was frozen since it began to write the intent may have lost the Lease, and its
+        successor may have waited for what it would send, and sent it itself.
+        """
+        memory = self._of(session)
+        age = session.ports.monotonic() - memory.written_at
+        if memory.fresh is not None and age > session.ports.quiet_period * _YOUNG:
+            memory = self._memory[session.snapshot.uid] = replace(memory, fresh=None)
+        return memory
 
     def _of(self, session: Session[ManagedStatus]) -> CreateMemory:
         pending = session.status.pending

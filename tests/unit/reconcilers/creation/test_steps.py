@@ -107,6 +107,25 @@ async def test_nothing_is_sent_when_the_intent_was_not_stored(
     assert cluster.calls == []
 
 
+async def test_who_stood_still_after_the_intent_finds_out_first_what_others_did(
+    process: Process, stage: Stage, cluster: MemoryOpenSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen, write = process.session(), stage.store.write
+
+    async def slowly(*what: Any) -> Any:
+        """Store the intent; the process hears of it when its successor has done everything."""
+        written = await write(*what)
+        stage.clock.seconds += QUIET * 2
+        cluster.put("group", BODY)
+        return written
+
+    monkeypatch.setattr(stage.store, "write", slowly)
+    await process.run(frozen)
+
+    assert cluster.count("create_group") == 0
+    assert len(cluster.docs["group"]) == 1
+
+
 async def test_an_intent_whose_write_got_no_answer_is_sent_by_who_wrote_it(
     process: Process, stage: Stage, cluster: MemoryOpenSearch
 ) -> None:
