@@ -39,7 +39,7 @@ def check_metrics(stage: Stage, operator: OperatorProcess, model_id: str) -> Non
     assert sample(operator, "opensearch_ml_connection_info", **up, opensearch_version=version) == 1
     assert (sample(operator, "opensearch_ml_time_to_ready_seconds_count", kind="RemoteModel") or 0) > 0
     deploys = {"task_type": "Deploy", "result": "COMPLETED"}
-    assert (sample(operator, "opensearch_ml_task_duration_seconds_count", **deploys) or 0) > 0
+    until(lambda: sample(operator, "opensearch_ml_task_duration_seconds_count", **deploys))
     assert sample(operator, "opensearch_ml_tasks_in_flight", task_type="Deploy") == 0
 
 

@@ -146,6 +146,9 @@ _VOLATILE = frozenset(
 _MARK = re.compile(r" ?k8sml[0-9a-f]{32}[a-z]r\d+(?: [0-9a-f]{16})?(?: k8smlin[0-9a-f]{32})?")
 
 
+_DOWN = {"UNDEPLOYED", "DEPLOY_FAILED"}
+
+
 def picture(
     groups: Mapping[str, Body], connectors: Mapping[str, Body], models: Mapping[str, Body], prefix: str
 ) -> list[str]:
@@ -174,5 +177,6 @@ def _model_as_it_acts(doc: Body, names: Mapping[str, str]) -> Body:
         "model_group_id": names[doc["model_group_id"]],
         "is_enabled": doc.get("is_enabled", True),
         "deploy_setting": defaults | doc.get("deploy_setting", {}),
-        "model_state": "REGISTERED" if doc["model_state"] == "UNDEPLOYED" else doc["model_state"],
+        # What is not to be deployed may never have been, or may have failed to be, before.
+        "model_state": "REGISTERED" if doc["model_state"] in _DOWN else doc["model_state"],
     }

@@ -199,7 +199,7 @@ def _objects(entry: Entry) -> Iterable[dict[str, Any]]:
     if not entry.applied or entry.request.watches or "opensearchml.io" not in entry.request.path:
         return ()
     if resource and answer.get("kind", "").endswith("List"):
-        return [{"kind": answer["kind"][:-4], **item} for item in answer.get("items", ())]
+        return [{"kind": answer["kind"][:-4], **item} for item in answer.get("items") or ()]
     return [answer] if "metadata" in answer and "uid" in answer["metadata"] else ()
 
 
