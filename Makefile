@@ -25,11 +25,12 @@ format: venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Everything, on the real servers too. They are built first, once, with progress. Tests mostly wait, so four
-# processes share them; two of these have servers of their own, and take the tests that need some.
+# Everything, on the real servers too. They are built first, once, with progress. Tests mostly wait, so several
+# processes share them: four without servers, then two with servers of their own.
 test: lint
 	$(BIN)/python -m stack --build-only
-	$(BIN)/pytest -n 4
+	$(BIN)/pytest -n 4 -m "not live"
+	$(BIN)/pytest -n 2 -m live
 
 # The image and the chart on a node that runs pods. It needs root, and Debian's packages of containerd, runc,
 # buildah and a few more: what is missing is named first. Its own address is on the loopback device meanwhile.
