@@ -126,7 +126,10 @@ def has_ended(child: subprocess.Popen[bytes]) -> bool:
     """
     if child.returncode is not None:
         return True
-    return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # another thread has just ended it
+        return True
 
 
 def signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
