@@ -83,6 +83,13 @@ def test_end_reaches_the_children_of_a_process_that_ended_by_itself(
     eventually(lambda: not runs(orphan))
 
 
+def test_a_child_that_was_waited_for_has_ended(processes: Processes, log_file: Path) -> None:
+    child = processes.start(["true"], log_file, env=os.environ)
+    os.waitpid(child.pid, 0)  # as another thread does, a moment before it says so
+    assert child.returncode is None
+    assert has_ended(child)
+
+
 def test_end_reaches_a_paused_process(processes: Processes, log_file: Path) -> None:
     child = processes.start(["sleep", "600"], log_file, env=os.environ)
     os.kill(child.pid, signal.SIGSTOP)
