@@ -15,8 +15,11 @@ from support.transitions import SetSpec, picture, spoiled, transition
 PAIRS = 20
 """Of each release, all at once; every fourth takes the way over specs that are refused."""
 SECONDS = 120.0
+KEPT_SECONDS = 330.0
+"""A connector that heard of a model's move too early looks again after five minutes."""
 
 
+@pytest.mark.timeout(900, func_only=True)
 @pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
 def test_where_a_set_comes_from_does_not_show(stage: Stage) -> None:
     chance = random.Random(stage.remote.node.version)  # noqa: S311 - specs, no secrets
@@ -70,7 +73,7 @@ def until_settled(stage: Stage) -> None:
     for kind in ("MLModelGroup", "MLConnector", "RemoteModel"):
         for each in stage.kube.list(kind):
             stage.kube.until_ready(kind, each["metadata"]["name"], seconds=SECONDS)
-    until(lambda: not kept(stage), seconds=SECONDS, told=lambda: kept(stage))
+    until(lambda: not kept(stage), seconds=KEPT_SECONDS, told=lambda: kept(stage))
 
 
 def kept(stage: Stage) -> list[str]:
