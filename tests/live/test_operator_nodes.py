@@ -53,9 +53,8 @@ def stage(local_stack: Stack, operator: OperatorProcess, nodes: tuple[OpenSearch
 def test_a_node_away_during_a_rotation_and_a_lost_one(
     stage: Stage, nodes: tuple[OpenSearch, ...], operator: OperatorProcess
 ) -> None:
-    model = {"resyncInterval": "30s"}
     connector = stage.sets.connector("first", update={"keepOldFor": "0s"})
-    stage.kube.apply(stage.sets.group("first"), connector, stage.sets.model("first", **model))
+    stage.kube.apply(stage.sets.group("first"), connector, stage.sets.model("first", resyncInterval="30s"))
     model_id = stage.ready("first", seconds=90)
     until(lambda: _workers(stage) == (NODES, NODES), seconds=60)
     _away_during_a_rotation(stage, nodes[1], model_id)
@@ -63,7 +62,6 @@ def test_a_node_away_during_a_rotation_and_a_lost_one(
     before = opensearch_requests(operator, NAMESPACE)
     _lost(stage, nodes[2], model_id)
     # OpenSearch mends all of that by itself; the operator shows it and keeps its hands off.
-    until(lambda: _workers(stage) == (NODES, NODES), seconds=90)
     assert condition(stage.kube.get("RemoteModel", "first"), "Ready")["status"] == "True"
     after = opensearch_requests(operator, NAMESPACE)
     for effect in ("deploy-model", "undeploy-model", "register-model", "create-connector"):
