@@ -49,6 +49,7 @@ from .metrics import Metrics
 from .models.kinds import KINDS, KindInfo, kinds
 from .models.snapshot import ObjectKey, Snapshot
 from .opensearch.pool import Pool
+from .opensearch.transport import Transport
 from .reconcilers.connection.reconciler import ConnectionReconciler
 from .reconcilers.connector.reconciler import ConnectorReconciler
 from .reconcilers.group.reconciler import GroupReconciler
@@ -80,6 +81,8 @@ class Operator:
     metrics: Metrics
     redactor: Redactor
     identity: str
+    election: LeaderElection | None
+    """None when this process is told that it is the only one."""
 
 
 def build(
@@ -97,6 +100,20 @@ def build(
     `environ` is where AWS tells a pod who it is. Both clocks must go at the pace of the event loop's.
     """
     identity = f"{settings.pod_name or NAME}-{uuid.uuid4().hex[:8]}"
+    election = None
+    if settings.leader_election:
+        election = LeaderElection(
+            kube,
+            namespace=settings.lease_namespace,
+            name=settings.lease_name,
+            identity=identity,
+            timing=Timing(
+                duration=settings.lease_duration,
+                renew_deadline=settings.lease_renew_deadline,
+                retry=settings.lease_retry_period,
+            ),
+            clock=monotonic,
+        )
     cache, links = Cache(), Links()
     events = KubeEvents(kube, identity, observer=metrics.event)
 
@@ -124,6 +141,7 @@ def build(
         wake=wake,
         clock=monotonic,
         exists=lambda key: cache.get(key) is not None,
+        transport=partial(Transport, fence=election.check) if election is not None else Transport,
     )
     ports = Ports(
         store=ReadYourWrites(KubeStatusStore(kube, PLURALS), learn),
@@ -163,7 +181,7 @@ def build(
     )
     metrics.show(Sources(cache.snapshots, controller.vitals, pool.loads, pool.certificates))
     health = Health(vitals=controller.vitals, metrics=metrics)
-    return Operator(controller, pool, events, kube, health, metrics, redactor, identity)
+    return Operator(controller, pool, events, kube, health, metrics, redactor, identity, election)
 
 
 async def run(settings: Settings, environ: Mapping[str, str], redactor: Redactor) -> None:
@@ -184,8 +202,8 @@ async def run(settings: Settings, environ: Mapping[str, str], redactor: Redactor
             )
         )
         await _unless_stopped(_crds_fit(settings, operator), stopping)
-        if settings.leader_election:
-            await _lead(settings, operator, environ, stopping)
+        if operator.election is not None:
+            await _lead(operator.election, settings, operator, environ, stopping)
         else:
             await serve(settings, operator, environ, stopping)
 
@@ -213,20 +231,13 @@ async def _crds_fit(settings: Settings, operator: Operator) -> None:
 
 
 async def _lead(
-    settings: Settings, operator: Operator, environ: Mapping[str, str], stopping: asyncio.Event
+    election: LeaderElection,
+    settings: Settings,
+    operator: Operator,
+    environ: Mapping[str, str],
+    stopping: asyncio.Event,
 ) -> None:
     """Wait for the Lease, work while it is ours, give it back. Raises LeadershipLostError."""
-    election = LeaderElection(
-        operator.kube,
-        namespace=settings.lease_namespace,
-        name=settings.lease_name,
-        identity=operator.identity,
-        timing=Timing(
-            duration=settings.lease_duration,
-            renew_deadline=settings.lease_renew_deadline,
-            retry=settings.lease_retry_period,
-        ),
-    )
     operator.health.obstacle("start", None)  # a standby is ready: it is what a rolling update waits for
     operator.metrics.leading(settings.lease_name, leads=False)
     await _unless_stopped(election.acquire(), stopping)

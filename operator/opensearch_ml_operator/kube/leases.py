@@ -1,8 +1,9 @@
 """Leader election by a Lease: one process reconciles, the others wait.
 
-It saves work, it does not keep data safe: a paused leader may act on after its time. What keeps data safe is
-compare-and-set. The clocks of other processes are never trusted: a Lease is over when its record has not
-changed for its duration on our own clock (as client-go does it).
+It saves work. What keeps data safe is compare-and-set in Kubernetes; for OpenSearch, which has none, it is
+`check` right before each request: a leader that was frozen, and wakes up after its time, sends nothing more.
+The clocks of other processes are never trusted: a Lease is over when its record has not changed for its
+duration on our own clock (as client-go does it).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Timing:
 
 
 class LeaderElection:
-    """Use in this order: `acquire`, then `hold` beside the work, then `release`."""
+    """Use in this order: `acquire`, then `hold` beside the work, and `check` in it, then `release`."""
 
     def __init__(
         self,
@@ -77,6 +78,11 @@ class LeaderElection:
             if not await self._attempt(self._left()) and self._holder not in {"", self._identity}:
                 raise LeadershipLostError(f"the Lease is held by {self._holder}")
         raise LeadershipLostError(f"the Lease could not be renewed for {self._timing.renew_deadline:g} s")
+
+    def check(self) -> None:
+        """Raise LeadershipLostError when the Lease is not renewed in time: others may lead by now."""
+        if self._left() <= 0:
+            raise LeadershipLostError(f"the Lease was not renewed for {self._timing.renew_deadline:g} s")
 
     async def release(self) -> None:
         """Give the Lease back if it is ours, once `hold` has ended; tries once, for 5 s at most."""

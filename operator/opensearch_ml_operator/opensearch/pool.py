@@ -60,7 +60,7 @@ class Pool:
         wake: Callable[[ObjectKey], None],
         clock: Callable[[], float],
         exists: Callable[[ObjectKey], bool] = lambda _: True,
-        transport: type[Transport] = Transport,
+        transport: Callable[..., Transport] = Transport,
     ) -> None:
         self._transport = transport
         self._observer = observer
@@ -147,7 +147,7 @@ class Pool:
             await self.drop(key)
 
     def _build(self, key: ObjectKey, settings: ConnectionSettings) -> _Client:
-        transport = self._transport(
+        transport: Transport = self._transport(
             settings,
             login=login_of(settings, self._tokens, self._aws),
             observer=partial(self._observe, key),

@@ -49,6 +49,7 @@ class Transport:
     """Requests of one connection, at most `max_in_flight` at a time (httpx gets slow beyond 16).
 
     A CA or a client certificate that cannot be used makes every call fail: the caller has one place for it.
+    `fence` is called when a request is about to leave, after all waiting; it does not leave when that raises.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Transport:
         observer: Observer,
         on_unusable: Callable[[], None],
         clock: Callable[[], float],
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoints = tuple(endpoint.rstrip("/") for endpoint in settings.endpoints)
         self._preferred = 0
@@ -67,7 +69,10 @@ class Transport:
         self._clock = clock
         self._login = login
         self._secrets = tuple(_spellings(settings.password)) if settings.password is not None else ()
-        self._extensions = {"sni_hostname": settings.server_name} if settings.server_name else {}
+        self._fence = fence
+        self._extensions: dict[str, Any] = {"trace": self._about_to}
+        if settings.server_name:
+            self._extensions["sni_hostname"] = settings.server_name
         # Connecting has two steps, TCP and TLS, each with its own limit: past the sum the request has left.
         self._deadline = 2 * (settings.connect_timeout + settings.read_timeout)
         self._slots = asyncio.Semaphore(settings.max_in_flight)
@@ -129,6 +134,11 @@ class Transport:
     async def _close_when_done(self) -> None:
         if self._retired and self._calls == 0:
             await self._client.aclose()
+
+    async def _about_to(self, event: str, _: Mapping[str, Any]) -> None:
+        """Hear of each step of a request (httpx's extension `trace`)."""
+        if event == "http11.send_request_headers.started":
+            self._fence()
 
     async def _observed(
         self, operation: Operation, method: str, path: str, body: Mapping[str, Any] | None

@@ -80,6 +80,21 @@ async def test_a_dead_leader_is_replaced_when_its_time_is_over(client: KubeClien
     assert (record(kube)["holderIdentity"], record(kube)["leaseTransitions"]) == ("b", 1)
 
 
+async def test_who_was_not_renewed_in_time_may_not_act(client: KubeClient) -> None:
+    now = 1_000.0
+    leader = LeaderElection(
+        client, namespace="default", name="operator", identity="a", timing=TIMING, clock=lambda: now
+    )
+    with pytest.raises(LeadershipLostError):
+        leader.check()
+    await leader.acquire()
+    now += TIMING.renew_deadline * 0.9
+    leader.check()
+    now += TIMING.renew_deadline * 0.2
+    with pytest.raises(LeadershipLostError):
+        leader.check()
+
+
 async def test_times_of_others_are_not_believed(client: KubeClient, kube: FakeKube) -> None:
     old = "2001-01-01T00:00:00.000000Z"
     spec = {"holderIdentity": "a", "leaseDurationSeconds": 1, "acquireTime": old, "renewTime": old}
