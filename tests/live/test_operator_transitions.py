@@ -73,7 +73,18 @@ def until_settled(stage: Stage) -> None:
     for kind in ("MLModelGroup", "MLConnector", "RemoteModel"):
         for each in stage.kube.list(kind):
             stage.kube.until_ready(kind, each["metadata"]["name"], seconds=SECONDS)
-    until(lambda: not kept(stage), seconds=KEPT_SECONDS, told=lambda: kept(stage))
+    until(lambda: not kept(stage), seconds=KEPT_SECONDS, told=lambda: kept_by(stage))
+
+
+def kept_by(stage: Stage) -> list[tuple[str, object]]:
+    """Tell what everything looks like of those sets that keep something of an earlier spec."""
+    sets = {name.rpartition("-")[0] for name in kept(stage)}
+    found = [each for kind in ("MLConnector", "RemoteModel") for each in stage.kube.list(kind)]
+    return [
+        (each["metadata"]["name"], each["status"])
+        for each in found
+        if each["metadata"]["name"].rpartition("-")[0] in sets
+    ]
 
 
 def kept(stage: Stage) -> list[str]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from ..models.snapshot import ObjectKey, Snapshot
 from ..reconcilers.outcome import Reconciler
+from ..reconcilers.references import CONNECTOR
 from .cache import Cache, Change, Identity
 from .finalizing import Finalizations
 from .links import Links, namespace_key, references_of
 from .outage import OutageGate
 from .queue import KeyedQueue, Priority
-from .summary import summary_of
+from .summary import has_moved_on, summary_of
 from .workers import Limits, RunObserver, Workers
 
 log = logging.getLogger(__name__)
@@ -173,6 +174,8 @@ class Controller:
         self._wake_all(reference for reference in before if reference not in after)
         if summary_of(change.old) != summary_of(snapshot):
             self._wake_all(self._links.dependents(key))
+        if has_moved_on(change.old, snapshot):
+            self._wake_all(reference for reference in after if reference.kind == CONNECTOR)
         return change
 
     def _finish(self, snapshot: Snapshot) -> None:

@@ -155,7 +155,7 @@ def rest(session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:
     due = []
     for previous in session.status.previous:
         left = keep - _age(session, previous)
-        # One that is overdue is in use. A model of ours wakes us when it moves on; no other does.
+        # One that is overdue is in use. A model of ours wakes us when it has moved on; no other does.
         overdue = managed.NET if previous.id in used else _HELD_POLL
         due.append(left + 1 if left > 0 else overdue)
     resync = managed.resync(wanted.spec.resync_interval)

@@ -8,14 +8,12 @@ from typing import Any
 from ...constants import ConditionType, Reason
 from ...errors import MLCode, MLError
 from ...models.model import RemoteModelStatus
-from ...models.snapshot import ObjectKey
 from .. import managed, refusal
 from ..conditions import Fact, false
 from ..corrections import Corrections
 from ..creation.steps import Creation
 from ..outcome import Outcome
 from ..records import digest
-from ..references import CONNECTOR
 from ..session import Session
 from . import bodies, computed
 from .internal_connector import FIELD
@@ -92,10 +90,6 @@ class Deployment:
             model_group_id=target.body["model_group_id"],
             connector_changed_at=session.now if sent else session.status.connector_changed_at,
         )
-        if new_connector is not None and target.spec.connector_ref is not None:
-            # The connector may have waited for us to let go of an earlier revision.
-            connector = target.spec.connector_ref.name
-            session.ports.wake(ObjectKey(CONNECTOR, session.snapshot.key.namespace, connector))
         return Outcome(requeue_after=0)
 
     async def send_again(

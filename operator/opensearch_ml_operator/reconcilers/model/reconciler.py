@@ -11,7 +11,7 @@ from typing import Any
 from ...constants import ConditionType, Reason
 from ...errors import MLError
 from ...models.model import RemoteModelSpec, RemoteModelStatus
-from ...models.snapshot import ObjectKey, Snapshot
+from ...models.snapshot import Snapshot
 from .. import adoption, holding, managed, references, releases, states
 from ..conditions import Fact, false, find, true
 from ..corrections import LIMIT, Corrections
@@ -20,7 +20,6 @@ from ..creation.steps import Creation
 from ..outcome import Outcome
 from ..ports import Hit
 from ..records import digest
-from ..references import CONNECTOR
 from ..session import Ports, Session
 from . import bodies, computed, internal_connector, own_group, rejoin
 from .deployment import Deployment
@@ -326,8 +325,6 @@ class ModelReconciler:
         self._creation.forget(session.snapshot.uid)
         self._watches.forget(session.snapshot.uid)
         version = source.get("model_version")
-        went_down = session.status.state in states.LOADED and state not in states.LOADED
-        moved = session.status.connector_id != target.resolved.connector_id
         await session.record_rest(
             *facts,
             *probed.facts,
@@ -349,10 +346,6 @@ class ModelReconciler:
         leaving = await own_group.leave(session, target)
         if leaving is not None:
             return leaving
-        if (went_down or moved) and target.spec.connector_ref is not None:
-            # The connector may wait for that: to be changed, or to let go of an earlier revision.
-            connector = target.spec.connector_ref.name
-            self._ports.wake(ObjectKey(CONNECTOR, session.snapshot.key.namespace, connector))
         waits = (managed.resync(target.spec.resync_interval), probed.after)
         return Outcome(requeue_after=min((wait for wait in waits if wait is not None), default=None))
 
