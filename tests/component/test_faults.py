@@ -218,3 +218,20 @@ async def test_task_ids_are_stored_before_anything_waits_for_them(world: Scene, 
     if call == "deploy-model":
         assert tasks["Deploy"] == known["DEPLOY_MODEL"]
     hold.release()
+
+
+async def test_who_met_a_broken_connection_while_it_was_looked_at_is_woken(stage: Stage) -> None:
+    world = await stage()
+    world.everything()
+    await world.ready()
+    await world.quiet()
+    hold = world.ml.hold("get-info")
+    world.look_again(CONNECTIONS, "main")
+    await hold.arrived.wait()
+    world.ml.fail("get-model", status=401)  # breaks the connection for all
+    world.look_again(MODELS, "model")
+    await eventually(lambda: not world.is_ready(MODELS, "model"))
+    world.look_again(GROUPS, "group")
+    await world.becomes(GROUPS, "group", "ReferencesResolved", "ConnectionNotReady")
+    hold.release()
+    await world.ready()

@@ -97,6 +97,7 @@ class ConnectionReconciler:
             self._warn(session)
         before, version = self._offers(key), session.status.version
         checked = await self._look(session.snapshot, spec, deleting=deleting)
+        meanwhile = self._offers(key)
         self._ports.pool.report(
             key,
             healthy=checked.info is not None,
@@ -133,7 +134,8 @@ class ConnectionReconciler:
             except OperatorError:
                 self._orphans.forget(session.snapshot.uid)  # what was seen is not on record: look again
                 raise
-        if before != self._offers(key) or version != session.status.version:
+        # A call may have broken the connection while it was looked at: who has met that waits to be woken.
+        if {before, meanwhile} != {self._offers(key)} or version != session.status.version:
             self._wake(key)
         interval = seconds(spec.health_interval)
         away = checked.fact.reason is Reason.UNREACHABLE
