@@ -48,6 +48,23 @@ async def test_a_failed_deploy_is_cleared_away_before_the_next(world: Scene) -> 
     assert "the fake was told to fail" in failed["error"]
 
 
+async def test_a_node_that_an_earlier_deploy_has_left_something_on_is_freed(stage: Stage) -> None:
+    world = await stage(speed=20.0, nodes=3)
+    world.everything()
+    await world.ready()
+    id_ = world.status(MODELS, "model")["id"]
+    world.ml.node_joins_in_vain()
+    world.look_again(MODELS, "model")
+    await world.becomes(MODELS, "model", "Deployed", "PartiallyDeployed")
+    await world.ready(seconds=30)
+    assert world.status(MODELS, "model")["workers"] == {"planned": 3, "current": 3}
+    assert world.status(MODELS, "model")["id"] == id_
+    effects = [call.operation for call in world.ml.requests if "deploy-model" in call.operation]
+    assert effects == ["deploy-model", "deploy-model", "undeploy-model", "deploy-model"]
+    refused = [task for task in world.status(MODELS, "model")["tasks"] if task["type"] == "Deploy"][-2]
+    assert "Duplicate deploy model task" in refused["error"]
+
+
 async def test_an_undeployed_model_is_deployed_again(world: Scene) -> None:
     world.everything()
     await world.ready()

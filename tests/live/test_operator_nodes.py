@@ -1,4 +1,4 @@
-"""Three nodes of OpenSearch: one is lost, one was away during a rotation, and nobody has to act."""
+"""Three nodes of OpenSearch: lost, away during a rotation, restarted in turn; and nobody has to act."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stack.opensearch_node import OpenSearch
 from stack.operator_process import OperatorProcess
 from support.live_kube import condition, open_namespace
 from support.live_metrics import opensearch_requests
-from support.live_remote import Remote, open_remote
+from support.live_remote import ML, Remote, open_remote
 from support.live_sets import CANARY, Sets
 from support.live_stage import Stage
 from support.live_waiting import until
@@ -67,6 +67,32 @@ def test_a_node_away_during_a_rotation_and_a_lost_one(
     for effect in ("deploy-model", "undeploy-model", "register-model", "create-connector"):
         assert after[effect] == before[effect], effect
     assert stage.kube.get("RemoteModel", "first")["status"]["id"] == model_id
+
+
+@pytest.mark.timeout(900, func_only=True)
+def test_a_rolling_restart(stage: Stage, nodes: tuple[OpenSearch, ...]) -> None:
+    stage.kube.apply(stage.sets.group("first"), stage.sets.connector("first"), stage.sets.model("first"))
+    model_id = stage.ready("first", seconds=90)
+    until(lambda: _workers(stage) == (NODES, NODES), seconds=60)
+    for node in reversed(nodes):  # the cluster's manager last
+        node.stop()
+        node.start()
+        until(lambda: _members(stage.remote) == NODES, seconds=90)
+        # A node may join before it can read the connector, and then lacks the model until the operator helps.
+        until(lambda: _deployed_on(stage, model_id) == NODES, seconds=180, told=lambda: _story(stage))
+    until(lambda: _workers(stage) == (NODES, NODES), seconds=60, told=lambda: _story(stage))
+    assert stage.kube.get("RemoteModel", "first")["status"]["id"] == model_id
+
+
+def _deployed_on(stage: Stage, model_id: str) -> int:
+    """Return on how many nodes the model is, 0 when they are not all; a cluster may not know it at first."""
+    answer = stage.remote.client.get(f"{ML}/models/{model_id}")
+    model = answer.json() if answer.is_success else {}
+    return int(model["current_worker_node_count"]) if model.get("model_state") == "DEPLOYED" else 0
+
+
+def _story(stage: Stage) -> object:
+    return stage.kube.get("RemoteModel", "first")["status"], _events(stage)
 
 
 def _away_during_a_rotation(stage: Stage, away: OpenSearch, model_id: str) -> None:

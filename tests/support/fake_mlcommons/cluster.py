@@ -64,6 +64,8 @@ class Cluster:
     """Which other connector a node that has come back goes on with, for each such model."""
     stuck: set[str] = field(default_factory=set)
     """Models of which a failed deploy has left an entry in the nodes' memory."""
+    stuck_on_one: set[str] = field(default_factory=set)
+    """Models of which it has done so on the last node alone."""
     deploy_outcomes: deque[DeployOutcome] = field(default_factory=deque)
     predictions: list[tuple[str, str]] = field(default_factory=list)
     """(model id, id of the connector that served it), for each prediction."""

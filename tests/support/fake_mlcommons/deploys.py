@@ -11,6 +11,8 @@ from .documents import Doc
 from .refusals import illegal, refused
 from .settings import is_on
 
+DUPLICATE = "Duplicate deploy model task"
+
 
 async def deploy_model(cluster: Cluster, call: Call) -> Doc:
     """POST /models/{id}/_deploy: `status` is COMPLETED whatever comes of it."""
@@ -59,6 +61,7 @@ async def undeploy_model(cluster: Cluster, call: Call) -> Doc:
         raise refused(404, "Failed to find model")
     found = cluster.loaded.pop(call.id, None) is not None
     cluster.stuck.discard(call.id)
+    cluster.stuck_on_one.discard(call.id)
     doc = cluster.models.docs[call.id]
     doc.pop("planning_worker_nodes", None)
     now = cluster.now()
@@ -184,18 +187,19 @@ def _finish(cluster: Cluster, model_id: str, task_id: str, outcome: str) -> None
     if model_id in cluster.loaded:
         pass  # a node that has the model does nothing, and does not read its connector again
     elif model_id in cluster.stuck:
-        error = "Duplicate deploy model task"
+        error = DUPLICATE
     elif serving(cluster, _serves(model_id, doc)) is None:
         error = f"Failed to find connector:{doc['connector_id']}"
     elif outcome == "failed":
         error = "the fake was told to fail"
+    blocked = error is None and model_id in cluster.stuck_on_one
     now = cluster.now()
     if error is not None:
         cluster.stuck.add(model_id)
         changes: Doc = {"model_state": "DEPLOY_FAILED", "current_worker_node_count": 0}
     else:
         cluster.loaded.setdefault(model_id, _serves(model_id, doc))
-        some = len(cluster.nodes) - (1 if outcome == "partial" else 0)
+        some = len(cluster.nodes) - (1 if outcome == "partial" or blocked else 0)
         state = "DEPLOYED" if some == len(cluster.nodes) else "PARTIALLY_DEPLOYED"
         changes = {"model_state": state, "current_worker_node_count": some, "auto_redeploy_retry_times": 0}
         changes |= {
@@ -208,6 +212,11 @@ def _finish(cluster: Cluster, model_id: str, task_id: str, outcome: str) -> None
         task |= {
             "state": "FAILED",
             "error": json.dumps(dict.fromkeys(cluster.nodes, error), separators=(",", ":")),
+        }
+    elif blocked:
+        task |= {
+            "state": "COMPLETED_WITH_ERROR",
+            "error": json.dumps({cluster.nodes[-1]: DUPLICATE}, separators=(",", ":")),
         }
     cluster.later(cluster.task_lag, lambda: _finish_task(cluster, task_id, task))
 

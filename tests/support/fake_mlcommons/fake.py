@@ -150,6 +150,7 @@ class FakeMLCommons:
         """Lose what is in the nodes' memory; the documents still say DEPLOYED."""
         self.cluster.loaded.clear()
         self.cluster.stuck.clear()
+        self.cluster.stuck_on_one.clear()
 
     def node_leaves(self) -> None:
         """Let a node go that keeps its memory, as one that is frozen."""
@@ -164,6 +165,16 @@ class FakeMLCommons:
         }
         for model in self.cluster.loaded:
             self.cluster.models.merge(model, {"last_deployed_time": self.cluster.now() + 1})
+
+    def node_joins_in_vain(self) -> None:
+        """Let the last node join while it cannot read connectors: it lacks the models, and refuses them."""
+        for model in self.cluster.loaded:
+            self.cluster.stuck_on_one.add(model)
+            joined = {
+                "model_state": "PARTIALLY_DEPLOYED",
+                "current_worker_node_count": len(self.cluster.nodes) - 1,
+            }
+            self.cluster.models.merge(model, joined)
 
     # The server
 

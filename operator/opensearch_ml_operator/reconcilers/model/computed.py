@@ -45,6 +45,16 @@ def finished(tasks: Sequence[Task], *, now: str, state: str, error: str | None =
     ]
 
 
+def is_refused(tasks: Sequence[Task]) -> bool:
+    """Whether a node has refused the last deploy for what an earlier one had left in its memory.
+
+    A deploy that fails on a node, such as one that joins and cannot read the connector yet, leaves an entry
+    there that only an undeploy takes away (`MLModelManager`, `MLModelCacheHelper`; seen on 2.19 and 3.6).
+    """
+    last = next((task for task in reversed(tasks) if task.type == "Deploy"), None)
+    return last is not None and "Duplicate deploy model task" in (last.error or "")
+
+
 def workers(observed: Mapping[str, Any]) -> Workers:
     """Return the server's counts of nodes."""
     return Workers(

@@ -38,8 +38,6 @@ class Deployment:
         if not target.resolved.deploys.try_enter(key, model_id):
             return Outcome(requeue_after=managed.PARKED)
         if undeploy_first:
-            # A failed deploy leaves an entry behind that answers every later one with "Duplicate deploy model
-            # task"; undeploy clears it (ml-commons `MLModelManager`, seen on 2.19 and 3.6).
             await client.undeploy_model(model_id)
         self._creation.use(session)
         self._watches.restart(session.snapshot.uid)

@@ -34,7 +34,7 @@ class Seen:
     polls: int
     difference: Mapping[str, Any]
     task_error: str | None = None
-    """The error of our last deploy's task, when the state is DEPLOY_FAILED and that is news."""
+    """The error of our last deploy's task, when the state is a bad one and that is news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,8 @@ def _bad(seen: Seen) -> Fact:
                 ConditionType.DEPLOYED, Reason.UNDEPLOYED, "Somebody or something has undeployed it."
             )
         case "PARTIALLY_DEPLOYED":
-            words = f"Loaded on {seen.current} of {seen.planned} nodes."
+            error = f" {seen.task_error}" if seen.task_error else ""
+            words = f"Loaded on {seen.current} of {seen.planned} nodes.{error}"
             return false(ConditionType.DEPLOYED, Reason.PARTIALLY_DEPLOYED, words)
         case "DEPLOY_FAILED":
             words = seen.task_error or "No node holds the model (DEPLOY_FAILED)."

@@ -190,8 +190,8 @@ class ModelReconciler:
             case Update(body):
                 return await self._deployment.update(session, target, body)
             case Deploy():
-                failed = seen.state == states.DEPLOY_FAILED
-                return await self._deployment.deploy(session, target, undeploy_first=failed)
+                refuses = seen.state == states.DEPLOY_FAILED or computed.is_refused(session.status.tasks)
+                return await self._deployment.deploy(session, target, undeploy_first=refuses)
             case Undeploy():
                 return await self._deployment.undeploy(session, target, step)
             case Look():
@@ -256,7 +256,7 @@ class ModelReconciler:
         counts = computed.workers(source)
         task = computed.unexplained(session.status.tasks)
         error = None
-        if state == states.DEPLOY_FAILED and task is not None:
+        if state in {states.DEPLOY_FAILED, states.PARTIALLY_DEPLOYED} and task is not None:
             document = await target.resolved.client.get_task(task.id)
             words = (document or {}).get("error")
             error = self._ports.mask(f"The deployment failed: {words}")[:500] if words else None

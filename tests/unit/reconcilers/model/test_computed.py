@@ -16,6 +16,7 @@ from opensearch_ml_operator.reconcilers.model.computed import (
     attempted,
     budget,
     finished,
+    is_refused,
     started,
     unexplained,
     workers,
@@ -123,6 +124,16 @@ def test_the_last_deploy_is_asked_about_until_its_error_is_known() -> None:
     assert unexplained(explained) is None
     assert (explained[0].error, explained[0].finished_at) == ("no", NOW)
     assert unexplained(finished(tasks, now=NOW, state="COMPLETED")) is None
+
+
+def test_only_the_last_deploy_tells_whether_a_node_refuses_it() -> None:
+    tasks = started([], "Deploy", "t1", now=NOW, state="RUNNING")
+    assert not is_refused(tasks)
+    tasks = finished(tasks, now=NOW, state="FAILED", error='{"node2":"Duplicate deploy model task"}')
+    assert is_refused(tasks)
+    tasks = started(tasks, "Deploy", "t2", now=NOW, state="RUNNING")
+    assert not is_refused(tasks)
+    assert not is_refused(finished(tasks, now=NOW, state="FAILED", error="no memory left"))
 
 
 @pytest.mark.parametrize(

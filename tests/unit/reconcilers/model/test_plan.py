@@ -65,6 +65,9 @@ def kind(step: Step) -> str:
         pytest.param(WANTED, seen("DEPLOYED"), None, "Rest", id="at-rest"),
         pytest.param(WANTED, seen("PARTIALLY_DEPLOYED", 29), None, "PartiallyDeployed", id="partly"),
         pytest.param(WANTED, seen("PARTIALLY_DEPLOYED", 30), None, "heal", id="partly-for-long"),
+        pytest.param(
+            WANTED, seen("PARTIALLY_DEPLOYED", 0, error="no"), SENT, "heal", id="partly-by-its-task"
+        ),
         pytest.param(WANTED, seen("DEPLOY_FAILED", 29), None, "DeployTaskFailed", id="failed"),
         pytest.param(WANTED, seen("DEPLOY_FAILED", 30), None, "heal", id="failed-for-long"),
         pytest.param(WANTED, seen("DEPLOY_FAILED", 0, error="no"), SENT, "heal", id="failed-by-its-task"),
