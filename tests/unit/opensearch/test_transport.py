@@ -14,7 +14,7 @@ from typing import cast
 
 import pytest
 
-from opensearch_ml_operator.errors import MLCode, MLError, OperatorError
+from opensearch_ml_operator.errors import MLCode, MLError
 from opensearch_ml_operator.opensearch.login import login_of
 from opensearch_ml_operator.opensearch.opaque import opaque_id
 from opensearch_ml_operator.opensearch.operations import Operation as Op
@@ -24,7 +24,6 @@ from support.fake_mlcommons import FakeMLCommons
 from support.memory_aws import MemoryAWS
 from support.memory_tokens import MemoryTokens
 
-GROUPS = "/_plugins/_ml/model_groups/_register"
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -45,10 +44,7 @@ class Observed:
 
 @asynccontextmanager
 async def transport(
-    *endpoints: str,
-    observed: Observed | None = None,
-    fence: Callable[[], None] = lambda: None,
-    **settings: object,
+    *endpoints: str, observed: Observed | None = None, **settings: object
 ) -> AsyncIterator[Transport]:
     observed = observed or Observed()
     defaults: dict[str, object] = {"connect_timeout": 5.0, "read_timeout": 5.0}
@@ -59,7 +55,6 @@ async def transport(
         observer=observed.request,
         on_unusable=observed.fail,
         clock=time.monotonic,
-        fence=fence,
     )
     try:
         yield made
@@ -112,13 +107,15 @@ def answering(raw: bytes, *, head: str = "", status: str = "200 OK") -> Handler:
 
 async def refused(sent: Transport, *, operation: Op = Op.CREATE_GROUP) -> MLError:
     with pytest.raises(MLError) as error:
-        await sent.call(operation, "POST", GROUPS, {"name": "g"})
+        await sent.call(operation, "POST", "/_plugins/_ml/model_groups/_register", {"name": "g"})
     return error.value
 
 
 async def test_an_answer_is_json() -> None:
     async with FakeMLCommons() as server, transport(server.url) as sent:
-        answer = await sent.call(Op.CREATE_GROUP, "POST", GROUPS, {"name": "gruppe ü"})
+        answer = await sent.call(
+            Op.CREATE_GROUP, "POST", "/_plugins/_ml/model_groups/_register", {"name": "gruppe ü"}
+        )
         assert server.groups[answer["model_group_id"]]["name"] == "gruppe ü"
 
 
@@ -362,30 +359,6 @@ async def test_waiting_for_a_slot_is_not_counted_as_silence() -> None:
     async with listening(handle) as url, transport(url, max_in_flight=1, read_timeout=0.4) as sent:
         answers = await asyncio.gather(*(sent.call(Op.GET_INFO, "GET", "/") for _ in range(5)))
     assert answers == [{}] * 5
-
-
-async def test_what_has_waited_does_not_leave_when_nothing_may_be_sent_any_more() -> None:
-    over = False
-
-    def fence() -> None:
-        if over:
-            raise OperatorError
-
-    async with FakeMLCommons() as server, transport(server.url, fence=fence, max_in_flight=1) as sent:
-        hold = server.hold("get-info")
-        first = asyncio.create_task(sent.call(Op.GET_INFO, "GET", "/"))
-        await hold.arrived.wait()
-        waiting = asyncio.create_task(sent.call(Op.CREATE_GROUP, "POST", GROUPS, {"name": "g"}))
-        await asyncio.sleep(0)
-        over = True
-        hold.release()
-        await first
-        with pytest.raises(OperatorError):
-            await waiting
-        assert server.count() == 1
-        over = False
-        await sent.call(Op.CREATE_GROUP, "POST", GROUPS, {"name": "g"})
-        assert len(server.groups) == 1
 
 
 async def test_a_retired_transport_finishes_its_calls_and_then_takes_no_more() -> None:
