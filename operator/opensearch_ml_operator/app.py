@@ -1,62 +1,32 @@
-"""Builds the operator out of its parts and runs it: check, lead, watch and work, stop. No logic here."""
+"""Runs the operator: check, lead, watch and work, stop. No logic here."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import random
 import signal
 import threading
-import time
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Mapping
 from functools import partial
 
 import kopf
 
-from .aws.source import Credentials
+from .assembly import PLURALS, Operator, build
 from .config import Settings
-from .constants import NAME
 from .crdgen import schema_hash
-from .engine.cache import Cache
-from .engine.catalog import KnownObjects
-from .engine.controller import Controller
-from .engine.links import Links
-from .engine.queue import KeyedQueue
-from .engine.stores import ReadYourWrites
-from .engine.workers import Limits
 from .errors import KubernetesForbiddenError, OperatorError, WatchesEndedError
-from .fleet import Sources
 from .handlers import build_registry
-from .health import Health
 from .kopf_settings import Login, build_settings
-from .kube.client import KubeClient
 from .kube.crds import missing_or_different, undiscovered
-from .kube.events import KubeEvents
-from .kube.exports import KubeExports
 from .kube.ghosts import list_keys
-from .kube.leases import LeaderElection, Timing
+from .kube.leases import LeaderElection
 from .kube.login import connect
 from .kube.namespaces import list_labels
-from .kube.secrets import KubeSecretSource
 from .kube.status import KubeStatusStore
-from .kube.tokens import KubeTokenSource
 from .logs import Redactor
 from .metrics import Metrics
 from .models.kinds import KINDS, KindInfo, kinds
-from .models.snapshot import ObjectKey, Snapshot
-from .opensearch.pool import Pool
-from .opensearch.transport import Transport
-from .reconcilers.connection.reconciler import ConnectionReconciler
-from .reconcilers.connector.reconciler import ConnectorReconciler
-from .reconcilers.group.reconciler import GroupReconciler
-from .reconcilers.model.reconciler import ModelReconciler
-from .reconcilers.outcome import Reconciler
-from .reconcilers.session import Ports
-from .reconcilers.settings.reconciler import SettingsReconciler
 
 log = logging.getLogger(__name__)
 
@@ -66,122 +36,6 @@ CRD_INTERVAL = 5.0
 """Seconds between the looks for what the start waits for: CRDs that fit, and lists of all objects."""
 CUTS = 50
 """How often a task is cancelled that does not end."""
-PLURALS = {kind.kind: kind.plural for kind in KINDS}
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """The parts that live as long as the process."""
-
-    controller: Controller
-    pool: Pool
-    events: KubeEvents
-    kube: KubeClient
-    health: Health
-    metrics: Metrics
-    redactor: Redactor
-    identity: str
-    election: LeaderElection | None
-    """None when this process is told that it is the only one."""
-
-
-def build(
-    settings: Settings,
-    kube: KubeClient,
-    metrics: Metrics,
-    redactor: Redactor,
-    *,
-    environ: Mapping[str, str],
-    monotonic: Callable[[], float] = time.monotonic,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Operator:
-    """Put the parts together; nothing runs yet.
-
-    `environ` is where AWS tells a pod who it is. Both clocks must go at the pace of the event loop's.
-    """
-    identity = f"{settings.pod_name or NAME}-{uuid.uuid4().hex[:8]}"
-    election = None
-    if settings.leader_election:
-        election = LeaderElection(
-            kube,
-            namespace=settings.lease_namespace,
-            name=settings.lease_name,
-            identity=identity,
-            timing=Timing(
-                duration=settings.lease_duration,
-                renew_deadline=settings.lease_renew_deadline,
-                retry=settings.lease_retry_period,
-            ),
-            clock=monotonic,
-        )
-    cache, links = Cache(), Links()
-    events = KubeEvents(kube, identity, observer=metrics.event)
-
-    def wake(key: ObjectKey) -> None:
-        controller.wake(key)
-
-    def learn(snapshot: Snapshot) -> None:
-        metrics.written(cache.get(snapshot.key), snapshot)
-        controller.written(snapshot)
-
-    tokens = KubeTokenSource(
-        kube,
-        namespace=settings.service_account_namespace,
-        name=settings.service_account,
-        audiences=settings.audiences,
-        learn=redactor.learn,
-        clock=monotonic,
-    )
-    aws = Credentials(environ, for_teams=settings.aws_identity_for_teams, learn=redactor.learn, now=now)
-    pool = Pool(
-        observer=metrics.opensearch_request,
-        tokens=tokens,
-        aws=aws,
-        on_failure=wake,
-        wake=wake,
-        clock=monotonic,
-        exists=lambda key: cache.get(key) is not None,
-        transport=partial(Transport, fence=election.check) if election is not None else Transport,
-    )
-    ports = Ports(
-        store=ReadYourWrites(KubeStatusStore(kube, PLURALS), learn),
-        secrets=redactor.watch(KubeSecretSource(kube)),
-        exports=KubeExports(kube),
-        tokens=tokens,
-        aws=aws,
-        events=events,
-        pool=pool,
-        catalog=KnownObjects(cache, links),
-        wake=wake,
-        mask=redactor.mask,
-        now=now,
-        monotonic=monotonic,
-        holder=identity,
-        quiet_period=settings.quiet_period_seconds,
-        cluster_wide=not settings.namespaces,
-    )
-    connections = ConnectionReconciler(ports, orphan_deleted=metrics.orphan_deleted)
-    reconcilers: dict[str, Reconciler] = {
-        "OpenSearchConnection": connections,
-        "ClusterOpenSearchConnection": connections,
-        "MLModelGroup": GroupReconciler(ports),
-        "MLClusterSettings": SettingsReconciler(ports),
-        "MLConnector": ConnectorReconciler(ports),
-        "RemoteModel": ModelReconciler(ports),
-    }
-    controller = Controller(
-        reconcilers,
-        queue=KeyedQueue(clock=monotonic, random=random.random),
-        cache=cache,
-        links=links,
-        observer=metrics,
-        clock=monotonic,
-        random=random.random,
-        limits=Limits(workers=settings.workers),
-    )
-    metrics.show(Sources(cache.snapshots, controller.vitals, pool.loads, pool.certificates))
-    health = Health(vitals=controller.vitals, metrics=metrics)
-    return Operator(controller, pool, events, kube, health, metrics, redactor, identity, election)
 
 
 async def run(settings: Settings, environ: Mapping[str, str], redactor: Redactor) -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from opensearch_ml_operator import app
+from opensearch_ml_operator import app, assembly
 from opensearch_ml_operator.config import Settings
 from opensearch_ml_operator.kube.login import connect
 from opensearch_ml_operator.logs import Redactor
@@ -197,7 +197,7 @@ class OperatorInProcess:
         self._stopping = asyncio.Event()
         kube = await connect(environ=self._environ, observer=self.metrics.kubernetes_request)
         async with kube:
-            operator = app.build(
+            operator = assembly.build(
                 self._settings,
                 kube,
                 self.metrics,

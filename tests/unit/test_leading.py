@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from opensearch_ml_operator import app
+from opensearch_ml_operator import assembly
 from opensearch_ml_operator.config import Settings
 from opensearch_ml_operator.kube.leases import LeaderElection, LeadershipLostError
 from opensearch_ml_operator.kube.login import connect
@@ -40,7 +40,7 @@ async def leader(
     async with FakeKube() as fake:
         environ = {"KUBECONFIG": str(fake.kubeconfig(folder / "kubeconfig"))}
         async with await connect(environ=environ) as kube:
-            operator = app.build(
+            operator = assembly.build(
                 SETTINGS, kube, Metrics(), Redactor(), environ={}, monotonic=lambda: clock.seconds
             )
             assert operator.election is not None
