@@ -103,16 +103,20 @@ class Bench:
         with self.clock.real():
             await self.operators[number].start()
 
+    def _strikes(self) -> tuple[int, int]:
+        """Count the faults so far; a call that outlives its sender strikes once more when it arrives."""
+        return len(self.script.fired), self.script.zombies
+
     async def reach(self, goal: Goal) -> str:
         """Wait until the goal is reached and no request is under way; say what is missing if it is not."""
         patience = _HOURS if goal == "swept" else PATIENCE
         deadline = self.clock.monotonic() + patience
-        fired = len(self.script.fired)
+        struck = self._strikes()
         seen, objects = -1, dict[str, Any]()
         while True:
             await self.tend()
-            if len(self.script.fired) != fired:
-                fired = len(self.script.fired)
+            if self._strikes() != struck:
+                struck = self._strikes()
                 self.last_fault_at = self.clock.monotonic()
             if self.version() != seen:
                 seen = self.version()
