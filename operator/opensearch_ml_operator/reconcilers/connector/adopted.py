@@ -58,11 +58,7 @@ async def keep(session: Session[MLConnectorStatus], wanted: Wanted, corrections:
     except MLError as error:
         if error.code is not MLCode.IN_USE:
             raise
-        words = (
-            f"OpenSearch does not change {', '.join(names)}: {error.message.rstrip('.')}. An adopted "
-            "connector is not replaced: undeploy these models first, or point them to another MLConnector."
-        )
-        return await _refused(session, words)
+        return await _held(session, wanted, names, error)
     corrections.add(session.snapshot.uid, what)
     drifted = status.spec_hash == wanted.applied.spec_hash and "credential" not in names
     session.event("DriftCorrected" if drifted else "Updated", f"Changed {', '.join(names)} in place.")
@@ -82,6 +78,21 @@ def _impossible(found: tuple[PendingChange, ...]) -> tuple[str, ...]:
 
 def _record(session: Session[MLConnectorStatus], wanted: Wanted) -> dict[str, Any]:
     return {**wanted.applied._asdict(), "used_by_models": len(users(session))}
+
+
+async def _held(
+    session: Session[MLConnectorStatus], wanted: Wanted, names: tuple[str, ...], error: MLError
+) -> Outcome:
+    """Say which models hold the change up, or only seem to."""
+    if error.ids and not await redeploy.real_users(session, wanted, error.ids):
+        fact = redeploy.false_conflict(error.ids, "Undeploy those models for a moment.")
+        await session.record(*resolved(), fact)
+        return Outcome(requeue_after=redeploy.BLOCKED)
+    words = (
+        f"OpenSearch does not change {', '.join(names)}: {error.message.rstrip('.')}. An adopted "
+        "connector is not replaced: undeploy these models first, or point them to another MLConnector."
+    )
+    return await _refused(session, words)
 
 
 async def _refused(session: Session[MLConnectorStatus], words: str) -> Outcome:

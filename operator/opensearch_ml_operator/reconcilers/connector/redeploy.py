@@ -24,7 +24,7 @@ from ..states import REGISTERED, UNDEPLOYED
 from .target import Wanted, resolved
 from .users import users
 
-_BLOCKED = 60.0
+BLOCKED = 60.0
 """Seconds until a change that somebody else holds up is tried again."""
 _WAIT = 5.0
 """Seconds until models are looked at that should have woken us when they were undeployed."""
@@ -65,7 +65,7 @@ async def wait(session: Session[MLConnectorStatus], wanted: Wanted, error: MLErr
     blocked = blocked or _unmovable(session, tuple(named[id_] for id_ in error.ids if id_ in named))
     if blocked is not None:
         await session.record(*resolved(), blocked, models_held_since=None)
-        return Outcome(requeue_after=_BLOCKED)
+        return Outcome(requeue_after=BLOCKED)
     held = [named[id_].key for id_ in error.ids]
     which = references.names(tuple(held), session.snapshot.key.namespace)
     words = f"Waiting until {which} is undeployed; it is deployed again after the change."
@@ -86,17 +86,26 @@ async def _strangers(
     """Return who uses the connector, or seems to, and is no model of a RemoteModel."""
     if not ids:
         return None
-    real = []
-    for model_id in ids:
-        model = await wanted.client.get_model(model_id)
-        if model is not None and model.source.get("connector_id") == session.status.id:
-            real.append(model_id)
+    real = await real_users(session, wanted, ids)
     if real:
         words = f"Models {', '.join(real)}, which are not managed here, use it. Undeploy them first."
         return false(ConditionType.SYNCED, Reason.USED_BY_MODELS, words)
+    return false_conflict(ids, "Undeploy those models, or use spec.update.strategy Swap.")
+
+
+async def real_users(
+    session: Session[MLConnectorStatus], wanted: Wanted, ids: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return which of the models that the server names really point at the connector."""
+    read = [await wanted.client.get_model(model_id) for model_id in ids]
+    return tuple(hit.id for hit in read if hit and hit.source.get("connector_id") == session.status.id)
+
+
+def false_conflict(ids: tuple[str, ...], remedy: str) -> Fact:
+    """Say that none of the models that the server names uses the connector."""
     words = (
         f"OpenSearch takes {', '.join(ids)} for users of this connector, which they are not: it compares ids "
-        "piece by piece. Undeploy those models, or use spec.update.strategy Swap."
+        f"piece by piece. {remedy}"
     )
     return false(ConditionType.SYNCED, Reason.FALSE_CONFLICT, words)
 
