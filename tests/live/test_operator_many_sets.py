@@ -14,10 +14,11 @@ from support.live_stage import Stage, open_stage
 from support.live_waiting import until
 
 SETS = 100
-SECONDS = 110.0
+SECONDS = 150.0
 SETTINGS = {
-    # Nothing holds a create back between operator and node, and a killed operator begins anew at once.
-    "quietPeriod": "10s",
+    # Nothing holds a create back between operator and node, but a node that has much to do may take its time;
+    # and a killed operator begins anew at once.
+    "quietPeriod": "30s",
     "leaderElection": {"enabled": False},
 }
 

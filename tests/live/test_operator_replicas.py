@@ -17,9 +17,10 @@ from support.live_waiting import until
 
 NAME = "replicas"
 NAMESPACE = "replicas-operator"
-SETTINGS = {"quietPeriod": "10s"}
+SETTINGS = {"quietPeriod": "30s"}
+"""What a node that has much to do may take for a create."""
 SETS = 6
-SECONDS = 120.0
+SECONDS = 150.0
 
 
 @pytest.fixture
