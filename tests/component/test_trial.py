@@ -44,6 +44,8 @@ def rotate(world: Scene, token: str) -> None:
 
 
 RETAIN = {"opensearchml.io/deletion-policy": "Retain"}
+DELETING = 'opensearch_ml_resource_deletion_timestamp_seconds{kind="MLConnector"'
+"""In the metrics when the operator has heard of the deletion."""
 
 
 @pytest.mark.parametrize("step", ["create-group", "register-model", "deploy-model"])
@@ -55,6 +57,7 @@ async def test_a_connector_that_is_retained_takes_its_trial_along(stage: Stage, 
     await eventually(hold.arrived.is_set)
     world.kube.annotate(CONNECTORS, "connector", RETAIN, world.namespace)
     world.delete(CONNECTORS, "connector")
+    await eventually(lambda: DELETING in world.operator.metrics.scrape()().decode())
     hold.release()
     await eventually(lambda: world.kube.get(CONNECTORS, "connector", world.namespace) is None, seconds=30)
     assert list(world.ml.connectors) == [connector]

@@ -1,0 +1,38 @@
+"""`make bench` drives the operator on real servers: what it measures has happened, no more and no less."""
+
+from __future__ import annotations
+
+from bench.driven import OperatorDriver
+from bench.table import table
+from stack.operator_process import OperatorProcess
+from support.live_stage import Stage
+
+SETS = 3
+
+
+def test_every_step_does_what_it_is_measured_for(stage: Stage, operator: OperatorProcess) -> None:
+    stage.connect()
+    driver = OperatorDriver(stage, operator)
+
+    created = driver.create(SETS)
+    assert (created.requests["register-model"], created.requests["deploy-model"]) == (SETS, SETS)
+    assert len(created.latencies) == SETS
+    assert 0 < min(created.latencies) <= max(created.latencies) <= created.wall
+    assert created.writes is not None
+    assert created.writes >= SETS * len(stage.left())
+
+    edited = driver.edit()
+    assert edited.requests["update-model"] == SETS
+    assert {
+        each["description"].split()[0] for each in stage.remote.find("models", stage.kube.namespace).values()
+    } == {"changed"}
+
+    before = set(stage.remote.find("connectors", stage.kube.namespace))
+    rotated = driver.rotate()
+    assert rotated.requests["update-model"] == SETS
+    assert len(set(stage.remote.find("connectors", stage.kube.namespace)) - before) == SETS
+
+    deleted = driver.delete()
+    assert deleted.requests["delete-model"] == SETS
+    assert set(stage.left().values()) == {0}
+    assert len(table([created, edited, rotated, deleted]).splitlines()) == 2 + 4
