@@ -14,7 +14,6 @@ from support.traps import When
 
 from .conftest import Stage
 from .test_holding import effects, paths
-from .test_redeploy import IN_USE
 
 HOWS: Final = ("id", "name")
 
@@ -103,19 +102,6 @@ async def test_an_adopted_connector_is_changed_in_place_or_not_at_all(world: Sce
         assert "not replaced" in condition["message"]
     assert world.ml.count("create-connector") == 0
     assert list(world.ml.connectors) == [ids["connector"]]
-
-
-async def test_models_that_only_seem_to_use_an_adopted_connector_are_named(world: Scene) -> None:
-    ids = await abandoned(world)
-    world.connector("mine", **adopt("id", ids["connector"], ""))
-    await world.ready()
-    world.ml.models[ids["model"]]["connector_id"] = "another"
-    world.ml.fail("update-connector", status=400, body=IN_USE.replace("ID", ids["model"]))
-    world.edit(CONNECTORS, "mine", description="Mine")
-    condition = await world.becomes(CONNECTORS, "mine", "Synced", "FalseConflict")
-    assert ids["model"] in condition["message"]
-    await eventually(lambda: world.ml.connectors[ids["connector"]]["description"] == "Mine")
-    await world.ready()
 
 
 @pytest.mark.parametrize("fault", [{"cut": True, "carried_out": True}, {"status": 500}])

@@ -10,6 +10,7 @@ from support.fake_mlcommons.cluster import Call
 from support.scene import CONNECTORS, MODELS, Scene
 from support.traps import When
 
+from .test_adoption import abandoned, adopt
 from .test_faults import FAULTS, crash_in
 
 IN_USE = (
@@ -119,6 +120,19 @@ async def test_several_models_and_one_that_is_to_stay_undeployed(world: Scene) -
     await world.ready()
     assert model in up
     assert len(up) == 2
+
+
+async def test_models_that_only_seem_to_use_an_adopted_connector_are_named(world: Scene) -> None:
+    ids = await abandoned(world)
+    world.connector("mine", **adopt("id", ids["connector"], ""))
+    await world.ready()
+    world.ml.models[ids["model"]]["connector_id"] = "another"
+    world.ml.fail("update-connector", status=400, body=IN_USE.replace("ID", ids["model"]))
+    world.edit(CONNECTORS, "mine", description="Mine")
+    condition = await world.becomes(CONNECTORS, "mine", "Synced", "FalseConflict")
+    assert ids["model"] in condition["message"]
+    await eventually(lambda: world.ml.connectors[ids["connector"]]["description"] == "Mine")
+    await world.ready()
 
 
 async def test_models_stay_up_when_one_of_them_may_not_be_undeployed(world: Scene) -> None:
