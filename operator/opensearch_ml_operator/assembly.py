@@ -84,8 +84,7 @@ def build(
     def wake(key: ObjectKey) -> None:
         controller.wake(key)
 
-    def learn(snapshot: Snapshot) -> None:
-        metrics.written(cache.get(snapshot.key), snapshot)
+    def written(snapshot: Snapshot) -> None:
         controller.written(snapshot)
 
     tokens = KubeTokenSource(
@@ -108,7 +107,7 @@ def build(
         transport=partial(Transport, fence=election.check) if election is not None else Transport,
     )
     ports = Ports(
-        store=ReadYourWrites(KubeStatusStore(kube, PLURALS), learn),
+        store=ReadYourWrites(KubeStatusStore(kube, PLURALS), written),
         secrets=redactor.watch(KubeSecretSource(kube)),
         exports=KubeExports(kube),
         tokens=tokens,

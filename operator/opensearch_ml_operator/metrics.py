@@ -147,8 +147,8 @@ class Metrics:
         if result is RunResult.SUCCESS:
             self._history(snapshot).last_success = self._now()
 
-    def written(self, before: Snapshot | None, after: Snapshot) -> None:
-        """Note what a write of a status says that the version before did not."""
+    def changed(self, before: Snapshot | None, after: Snapshot) -> None:
+        """Note what a status says that the version before did not."""
         history = self._histories.get(after.key)
         if history is not None and history.uid == after.uid and _is_ready(after, history.generation):
             history.generation = None

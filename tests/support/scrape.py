@@ -87,7 +87,7 @@ def exposition() -> str:
     metrics.show(sources)
     metrics.run_started(thing("RemoteModel", "b"))
     metrics.run_ended(done, RunResult.SUCCESS, 0.1)
-    metrics.written(thing("RemoteModel", "b"), done)
+    metrics.changed(thing("RemoteModel", "b"), done)
     metrics.event(model, "DriftCorrected")
     metrics.event(model, "CredentialsRotated")
     metrics.opensearch_request(CONNECTION, Operation.PREDICT, "200", 0.1)

@@ -72,10 +72,10 @@ def test_a_task_is_timed_once_when_its_end_is_written() -> None:
     task = {"type": "Deploy", "id": "1", "state": "RUNNING", "startedAt": "2027-01-15T08:00:00Z"}
     done = {**task, "state": "COMPLETED", "finishedAt": "2027-01-15T08:00:07Z"}
     before, after = thing("RemoteModel", "a", tasks=[task]), thing("RemoteModel", "a", tasks=[done])
-    metrics.written(None, after)  # found by a listing: told by the process before
-    metrics.written(before, before)
-    metrics.written(before, after)
-    metrics.written(after, after)
+    metrics.changed(None, after)  # found by a listing: told by the process before
+    metrics.changed(before, before)
+    metrics.changed(before, after)
+    metrics.changed(after, after)
     labels = {"task_type": "Deploy", "result": "COMPLETED"}
     assert value(metrics, "opensearch_ml_task_duration_seconds_count", **labels) == 1
     assert value(metrics, "opensearch_ml_task_duration_seconds_sum", **labels) == 7
@@ -100,7 +100,7 @@ class Life:
         after = thing(
             "RemoteModel", "a", ("Ready", ready, "x"), metadata=metadata, observedGeneration=generation
         )
-        self.metrics.written(None, after)
+        self.metrics.changed(None, after)
 
     def times(self) -> tuple[float | None, float | None]:
         name = "opensearch_ml_time_to_ready_seconds"

@@ -57,6 +57,7 @@ class Controller:
         self._cache = cache
         self._links = links
         self._limits = limits or Limits()
+        self._observer = observer
         self._gate = OutageGate(clock=clock, random=random)
         self._finalizations = Finalizations()
         self._workers = Workers(
@@ -165,6 +166,7 @@ class Controller:
         change = self._cache.offer(snapshot)
         if change is None:
             return None
+        self._observer.changed(change.old, snapshot)
         key = snapshot.key
         if change.old is not None and not change.same_object:
             self._finalizations.gone(change.old.uid)

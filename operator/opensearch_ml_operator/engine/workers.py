@@ -48,13 +48,16 @@ class RunResult(StrEnum):
 
 
 class RunObserver(Protocol):
-    """Told of every run; must not fail."""
+    """Told of every run, and of every version of an object; must not fail."""
 
     def run_started(self, snapshot: Snapshot) -> None:
         """Note that a reconciler was called."""
 
     def run_ended(self, snapshot: Snapshot, result: RunResult, seconds: float) -> None:
         """Note that it returned, raised, or was cut off."""
+
+    def changed(self, before: Snapshot | None, after: Snapshot) -> None:
+        """Note a newer version, whoever has told of it first: the watch or the answer to a write."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,15 @@ class FakeReconciler:
 
 
 class RecordingObserver:
-    """Keeps how the runs ended."""
+    """Keeps how the runs ended, and which versions there were."""
 
     def __init__(self) -> None:
         self.started = 0
         self.results: list[RunResult] = []
+        self.versions: list[tuple[str | None, str]] = []
+
+    def changed(self, before: Snapshot | None, after: Snapshot) -> None:
+        self.versions.append((before.resource_version if before else None, after.resource_version))
 
     def run_started(self, snapshot: Snapshot) -> None:
         del snapshot

@@ -61,6 +61,16 @@ async def test_the_echo_of_our_own_status_write_is_not_reconciled() -> None:
         assert len(rig.models.reconciled) == 1
 
 
+async def test_each_version_is_told_once_whoever_has_it_first() -> None:
+    async with start() as rig:
+        rig.controller.observe("ADDED", snapshot())
+        rig.controller.written(snapshot(version=2))
+        rig.controller.observe("MODIFIED", snapshot(version=2))
+        rig.controller.observe("MODIFIED", snapshot(version=3))
+        rig.controller.written(snapshot(version=3))
+        assert rig.observer.versions == [(None, "1"), ("1", "2"), ("2", "3")]
+
+
 async def test_an_echo_that_comes_before_the_answer_is_not_reconciled_either() -> None:
     async with start() as rig:
         rig.controller.observe("ADDED", snapshot())
