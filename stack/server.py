@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -65,17 +66,23 @@ class Server:
             self._child = None
 
     def pause(self) -> None:
-        """Freeze the process (SIGSTOP): it keeps its connections and answers nothing."""
-        self._signal(signal.SIGSTOP)
+        """Freeze the process (SIGSTOP): it keeps its connections and answers nothing. Raises ServerError."""
+        child = self._signal(signal.SIGSTOP)
+        try:
+            # Its threads stop one by one; this returns when the last stands still.
+            os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
+        except ChildProcessError:
+            raise ServerError(f"{self.name} has ended") from None
 
     def resume(self) -> None:
         """Let a paused process go on."""
         self._signal(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> subprocess.Popen[bytes]:
         if self._child is None or has_ended(self._child):
             raise ServerError(f"{self.name} does not run")
         signal_group(self._child, number)
+        return self._child
 
     def _explain(self, what: str) -> str:
         return f"{self.name} {what}; the end of {self.log_file}:\n{tail(self.log_file)}"

@@ -85,6 +85,6 @@ def test_paused_server_stands_still_and_goes_on(processes: Processes, tmp_path: 
     eventually(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text() != "")
     pid = int((tmp_path / "pid").read_text())
     thing.pause()
-    eventually(lambda: state(pid) == "T")
+    assert state(pid) == "T"
     thing.resume()
     eventually(lambda: state(pid) == "S")
