@@ -91,7 +91,8 @@ def _adopted(
             continue
         kind, id_ = _KINDS[name.split("/")[0]], str(status.get("id"))
         source = remote[kind].get(id_, {})
-        if id_ not in users.foreign[kind] or wish not in ({"id": id_}, {"name": source.get("name")}):
+        what = {field: value for field, value in wish.items() if field in {"id", "name"}}
+        if id_ not in users.foreign[kind] or what not in ({"id": id_}, {"name": source.get("name")}):
             yield f"Q1: {name} has adopted {id_}, {source.get('name')}; its spec says {wish}"
 
 
