@@ -136,16 +136,18 @@ async def test_a_change_of_what_a_connector_shows_wakes_its_models() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "after", "woken"),
     [
-        ({"connectorID": "old"}, {"connectorID": "new"}),
-        ({"connectorID": "old"}, {}),
-        ({"state": "DEPLOYED"}, {"state": "UNDEPLOYED"}),
-        ({"state": "PARTIALLY_DEPLOYED"}, {}),
+        ({"connectorID": "old"}, {"connectorID": "new"}, ["c"]),
+        ({"connectorID": "old"}, {}, ["c"]),
+        ({"state": "DEPLOYED"}, {"state": "UNDEPLOYED"}, ["c"]),
+        ({"state": "PARTIALLY_DEPLOYED"}, {}, ["c"]),
+        ({}, {"connectorID": "new", "state": "DEPLOYED"}, []),
+        ({"connectorID": "old", "state": "DEPLOYING"}, {"connectorID": "old", "state": "DEPLOYED"}, []),
     ],
 )
-async def test_a_model_that_moves_on_wakes_its_connector(
-    before: dict[str, Any], after: dict[str, Any]
+async def test_a_model_that_moves_on_wakes_its_connector_and_no_other_does(
+    before: dict[str, Any], after: dict[str, Any], woken: list[str]
 ) -> None:
     async with start() as rig:
         rig.controller.observe("ADDED", connector())
@@ -154,27 +156,7 @@ async def test_a_model_that_moves_on_wakes_its_connector(
         rig.connectors.reconciled.clear()
         rig.controller.written(snapshot("user", 2, spec=USES_C, status=after))
         await rig.settle()
-        assert rig.connectors.names == ["c"]
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({}, {"connectorID": "new", "state": "DEPLOYED"}),
-        ({"connectorID": "old", "state": "DEPLOYING"}, {"connectorID": "old", "state": "DEPLOYED"}),
-    ],
-)
-async def test_a_model_that_holds_on_to_its_connector_does_not(
-    before: dict[str, Any], after: dict[str, Any]
-) -> None:
-    async with start() as rig:
-        rig.controller.observe("ADDED", connector())
-        rig.controller.observe("ADDED", snapshot("user", spec=USES_C, status=before))
-        await rig.settle()
-        rig.connectors.reconciled.clear()
-        rig.controller.written(snapshot("user", 2, spec=USES_C, status=after))
-        await rig.settle()
-        assert rig.connectors.names == []
+        assert rig.connectors.names == woken
 
 
 async def test_an_echo_does_not_wake_the_dependents_again() -> None:

@@ -30,7 +30,7 @@ def started(
 
 def unexplained(tasks: Sequence[Task]) -> Task | None:
     """Return the last deploy task if it may have failed and its error is not known: that comes a bit late."""
-    last = next((task for task in reversed(tasks) if task.type == "Deploy"), None)
+    last = _last_deploy(tasks)
     return last if last is not None and (last.finished_at is None or _lacks_error(last)) else None
 
 
@@ -51,7 +51,7 @@ def is_refused(tasks: Sequence[Task]) -> bool:
     A deploy that fails on a node, such as one that joins and cannot read the connector yet, leaves an entry
     there that only an undeploy takes away (`MLModelManager`, `MLModelCacheHelper`; seen on 2.19 and 3.6).
     """
-    last = next((task for task in reversed(tasks) if task.type == "Deploy"), None)
+    last = _last_deploy(tasks)
     return last is not None and "Duplicate deploy model task" in (last.error or "")
 
 
@@ -92,6 +92,10 @@ def attempted(status: HealingStatus | None, spent: Budget, *, now: datetime) -> 
 def unprobed(status: ProbeStatus | None) -> ProbeStatus | None:
     """Return the record of the last probe of a model that is deployed anew: it says nothing any more."""
     return status and status.model_copy(update={"hash": None})
+
+
+def _last_deploy(tasks: Sequence[Task]) -> Task | None:
+    return next((task for task in reversed(tasks) if task.type == "Deploy"), None)
 
 
 def _lacks_error(task: Task) -> bool:
