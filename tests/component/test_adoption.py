@@ -115,6 +115,19 @@ async def test_a_change_in_place_without_an_answer_is_made_again(world: Scene, f
     assert list(world.ml.connectors) == [ids["connector"]]
 
 
+@pytest.mark.parametrize("status", [403, 404, 429, 500, 503])
+async def test_no_model_is_deployed_on_a_connector_whose_first_change_is_still_refused(
+    world: Scene, status: int
+) -> None:
+    ids = await abandoned(world)
+    del world.ml.models[ids["model"]]
+    world.ml.fail("update-connector", times=2, status=status)
+    world.connector("mine", parameters={"model": "large"}, **adopt("id", ids["connector"], ""))
+    world.model("model", connectorRef={"name": "mine"}, modelGroupRef=None)
+    await world.ready()
+    assert world.ml.connectors[ids["connector"]]["parameters"] == {"model": "large"}
+
+
 @pytest.mark.parametrize("how", HOWS)
 async def test_what_is_as_the_spec_says_is_taken_over_without_one_write(world: Scene, how: str) -> None:
     ids = await abandoned(world)

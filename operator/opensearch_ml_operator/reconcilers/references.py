@@ -159,8 +159,8 @@ def remote_id(ports: Ports, key: ObjectKey, *, missing: Reason, not_ready: Reaso
     """Resolve a connector or a group to its id in OpenSearch.
 
     An object that has an id can be used, whatever else is wrong with it: a rotation that is under way must
-    not take the models down that still use the old revision. Only one that was adopted just now is first
-    compared with its spec.
+    not take the models down that still use the old revision. Only a connector that was adopted just now is
+    first brought to its spec: OpenSearch does not change it any more once a model is deployed on it.
     """
     snapshot = ports.catalog.get(key)
     if snapshot is None:
@@ -175,8 +175,15 @@ def remote_id(ports: Ports, key: ObjectKey, *, missing: Reason, not_ready: Reaso
 
 
 def _is_just_adopted(snapshot: Snapshot) -> bool:
-    status, reason = snapshot.status, snapshot.condition("Synced").get("reason")
-    return status.get("origin") == "Adopted" and not status.get("specHash") and reason == Reason.UPDATING
+    """Whether the first change of an adopted connector is still to come, be it that it was refused so far.
+
+    Not when nothing may be changed, nor when only a person can make it change.
+    """
+    status, spec = snapshot.status, snapshot.spec
+    adopted = snapshot.key.kind == CONNECTOR and status.get("origin") == "Adopted"
+    as_specified = status.get("specHash") or snapshot.condition("Synced").get("status") == "True"
+    held = spec.get("suspend") is True or spec.get("managementPolicy") == "Observe"
+    return adopted and not (as_specified or held or snapshot.condition("Stalled").get("status") == "True")
 
 
 def ready(snapshot: Snapshot) -> Mapping[str, Any] | None:
