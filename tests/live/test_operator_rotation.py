@@ -24,6 +24,8 @@ PER_SECOND = 50
 THREADS = 4
 WRONG_KEY, NEW_KEY = f"{CANARY}wrong-key", f"{CANARY}second-key"
 KEEP_SECONDS = 5.0
+SECONDS = 150.0
+"""A deployment that hangs in a server under load is asked for again after 60 s."""
 STEPS = ("pending", "candidate", "trial", "previous")
 """What the connector's status shows in the course of a rotation, and not before or after it."""
 PROBE = {"parameters": {"input": ["a quiet harbour"]}}
@@ -95,7 +97,7 @@ def test_a_new_key_under_load(stage: Stage, in_use: Load) -> None:
     before, model = _status(stage), stage.kube.get("RemoteModel", "first")["status"]["id"]
     until(lambda: _keys(stage) == [KEY])
     _rotate(stage, NEW_KEY, "rotated")
-    until(lambda: _keys(stage, "under load") == [KEY, NEW_KEY], seconds=60)
+    until(lambda: _keys(stage, "under load") == [KEY, NEW_KEY], seconds=SECONDS, told=lambda: _told(stage))
     swapped = time.monotonic()
     stage.kube.until("MLConnector", "first", lambda found: _previous(found) == [before["id"]])
     assert stage.remote.get("connectors", before["id"]) is not None
@@ -119,7 +121,7 @@ def test_a_wrong_key_meets_no_prediction(stage: Stage, in_use: Load) -> None:
     assert WRONG_KEY not in _keys(stage, "under load")
 
     _rotate(stage, NEW_KEY, "right")
-    until(lambda: NEW_KEY in _keys(stage, "under load"), seconds=60)
+    until(lambda: NEW_KEY in _keys(stage, "under load"), seconds=SECONDS, told=lambda: _told(stage))
     _settled(stage, in_use, model)
     assert WRONG_KEY not in _keys(stage, "under load")
 
@@ -142,6 +144,10 @@ def _rotate(stage: Stage, key: str, mark: str) -> None:
     """Give the Secret another value. It is not watched: it is read at a resync, or when somebody asks."""
     stage.kube.apply(stage.sets.key(key))
     stage.kube.touch("MLConnector", "first", mark)
+
+
+def _told(stage: Stage) -> object:
+    return [stage.kube.get(kind, "first")["status"] for kind in ("MLConnector", "RemoteModel")]
 
 
 def _settled(stage: Stage, load: Load, model: str) -> None:

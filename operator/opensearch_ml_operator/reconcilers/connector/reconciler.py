@@ -146,8 +146,10 @@ class ConnectorReconciler:
         if status.id is not None:
             previous.append(PreviousConnector(id=status.id, since=session.now))
             _announce(session, wanted, f"Connector {id_} replaces {status.id}.", "Swapping")
+        words = f"Connector {id_} was found, and is compared with this resource next."
+        comparing = (*resolved(), false(ConditionType.SYNCED, Reason.UPDATING, words))
         await session.record(
-            *ready(),
+            *(comparing if applied == UNKNOWN else ready()),
             id=id_,
             origin="Created",
             pending=None,

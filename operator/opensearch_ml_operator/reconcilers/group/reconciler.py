@@ -140,9 +140,12 @@ class GroupReconciler:
             registers.leave(key)
         if isinstance(created, Outcome):
             return created
-        # One that was found is compared with the spec before it counts as applied.
-        spec_hash = None if created.found else digest(desired)
-        await session.record(*_ready(), id=created.id, origin="Created", pending=None, spec_hash=spec_hash)
+        facts = _ready()
+        spec_hash: str | None = digest(desired)
+        if created.found:
+            words = f"Group {created.id} was found, and is compared with this resource next."
+            facts, spec_hash = (false(ConditionType.SYNCED, Reason.UPDATING, words),), None
+        await session.record(*facts, id=created.id, origin="Created", pending=None, spec_hash=spec_hash)
         self._creation.forget(session.snapshot.uid)
         return Outcome(requeue_after=0 if created.found else managed.resync(spec.resync_interval))
 

@@ -131,6 +131,8 @@ async def test_what_was_found_from_an_older_spec_is_replaced(
     cluster.fail("search_connector", MLCode.AMBIGUOUS)
     await driver.once()
     respec(driver, parameters={"model": "new"})
+    await driver.once()
+    assert driver.condition("Ready") == ("False", "Updating")
     await driver.rest()
 
     assert cluster.docs["connector"][driver.status["id"]]["parameters"] == {"model": "new"}

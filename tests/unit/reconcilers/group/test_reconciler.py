@@ -46,6 +46,8 @@ async def test_a_group_that_was_found_is_compared_before_it_counts(
     cluster.fail("search_group", MLCode.AMBIGUOUS)
     await driver.once()
     driver.stage.store.change(KEY, spec={**driver.snapshot.spec, "name": "newer"})
+    await driver.once()
+    assert driver.condition("Ready") == ("False", "Updating")
     await driver.rest()
 
     assert [each["name"] for each in cluster.docs["group"].values()] == ["newer"]
