@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--opensearch", choices=[versions.OPENSEARCH_3, FAKE], default=versions.OPENSEARCH_3)
     parser.add_argument("--answer", type=float, default=0.02, help="seconds that the fake takes to answer")
     parser.add_argument("--steps", nargs="+", default=["create", "resync", "edit", "rotate", "delete"])
+    parser.add_argument("--resyncs", type=int, default=1, help="that pass in a row, each measured")
     parser.add_argument("--raw-only", action="store_true", help="without the operator")
     parser.add_argument("--name", default="latest", help="of the files in bench-results/")
     chosen = parser.parse_args()
@@ -65,7 +66,7 @@ def _all_runs(stack: Stack, chosen: argparse.Namespace) -> Iterator[Figures]:
                     yield from _said(asyncio.run(_raw(stage, gate, sets, chosen.steps)))
             if not chosen.raw_only:
                 with open_stage(stack, name) as stage, _operator(stage) as operator:
-                    yield from _said(_driven(stage, operator, sets, chosen.steps))
+                    yield from _said(_driven(stage, operator, sets, chosen.steps, chosen.resyncs))
 
 
 async def _raw(stage: Stage, gate: int, sets: int, steps: list[str]) -> list[Figures]:
@@ -81,12 +82,14 @@ async def _raw(stage: Stage, gate: int, sets: int, steps: list[str]) -> list[Fig
         return [*figures, await driver.delete()]
 
 
-def _driven(stage: Stage, operator: OperatorProcess, sets: int, steps: list[str]) -> Iterator[Figures]:
+def _driven(
+    stage: Stage, operator: OperatorProcess, sets: int, steps: list[str], resyncs: int
+) -> Iterator[Figures]:
     stage.connect()
     driver = OperatorDriver(stage, operator)
     yield _counted(driver.create(sets), stage, stage.kube.namespace)
     if "resync" in steps:
-        yield driver.resync()
+        yield from (driver.resync() for _ in range(resyncs))
     if "edit" in steps:
         yield driver.edit()
     if "rotate" in steps:

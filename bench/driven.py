@@ -123,7 +123,8 @@ class OperatorDriver:
             wall=wall,
             requests=dict(after.requests - before.requests),
             cpu=after.usage.cpu - before.usage.cpu,
-            memory=after.usage.peak,
+            memory=after.usage.memory,
+            peak=after.usage.peak,
             writes=(after.writes - before.writes).total(),
             latencies=latencies,
         )

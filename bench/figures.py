@@ -20,7 +20,9 @@ class Figures:
     """Requests to OpenSearch by operation."""
     cpu: float | None = None
     memory: float | None = None
-    """The most that the process has had so far."""
+    """What the process has at the end of the step."""
+    peak: float | None = None
+    """The most that it has had so far."""
     writes: int | None = None
     """Writes to the API server."""
     latencies: Sequence[float] = field(default=())
