@@ -308,11 +308,8 @@ class ConnectorReconciler:
                 f"Used by models that are not managed here: {dependants.strangers(real)}. Delete them first."
             )
             return await managed.blocked(session, Reason.USED_BY_MODELS, words, after=10)
-        words = (
-            f"OpenSearch takes {', '.join(error.ids)} for users of this connector, which they are not: "
-            "it compares ids piece by piece. It lets go when those models are gone; trying again."
-        )
-        return await managed.blocked(session, Reason.FALSE_CONFLICT, words, after=10)
+        seeming = redeploy.false_conflict(error.ids, "It lets go when those models are gone; trying again.")
+        return await managed.blocked(session, seeming.reason, seeming.message, after=10)
 
 
 async def _settled(session: Session[MLConnectorStatus], wanted: Wanted, **changes: Any) -> Outcome:
