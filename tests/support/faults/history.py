@@ -10,8 +10,8 @@ from .naming import document
 from .wire import Request, Response
 
 Server = Literal["kube", "opensearch"]
-COUNTED: Final = 35.0
-"""Seconds within which each connection has had a health check."""
+COUNTED: Final = 37.0
+"""Seconds within which each connection has had a health check: every 30 s, a fifth more or less."""
 
 
 @dataclass(slots=True)
