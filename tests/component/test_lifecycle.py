@@ -66,7 +66,7 @@ async def test_becoming_ready_costs_few_writes_and_requests(stage: Stage) -> Non
 
 
 async def test_an_id_with_a_hyphen_costs_two_requests_more(stage: Stage) -> None:
-    names = iter(["group1", "with-hyphen", "connector1"])
+    names = iter(["group1", "w-ith-hyphen", "connector1"])
     numbers = itertools.count(1)
     world = await stage(new_id=lambda: next(names, None) or f"id{next(numbers)}")
     world.connection()

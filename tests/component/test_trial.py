@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -120,6 +121,29 @@ async def test_a_wrong_key_moves_nothing_until_the_right_one_comes(world: Scene)
     rotate(world, RIGHT)
     await swapped(world, first, model)
     assert world.status(CONNECTORS, "connector")["revision"] == 3
+
+
+async def test_the_right_key_does_not_wait_for_a_wrong_one_that_strangers_hold(stage: Stage) -> None:
+    """OpenSearch takes whose connector has a piece of the id in its own for a user of this connector."""
+    world = await stage(speed=20.0)
+    first, model = await in_use(world)
+    numbers = itertools.count(100)
+    world.ml.cluster.new_id = lambda: f"with{next(numbers)}-{next(numbers)}"
+    rotate(world, WRONG)
+    await world.becomes(CONNECTORS, "connector", "Synced", "ProbeFailed")
+    wrong = world.status(CONNECTORS, "connector")["candidate"]["id"]
+    piece = wrong.rpartition("-")[2]
+    world.ml.models["stranger"] = {
+        **world.ml.models[model],
+        "description": "not ours",
+        "model_state": "REGISTERED",
+        "connector_id": f"else-{piece}",
+    }
+    rotate(world, RIGHT)
+    await eventually(lambda: world.ml.cluster.loaded.get(model) not in {first, None}, seconds=30)
+    assert wrong in world.ml.connectors
+    del world.ml.models["stranger"]
+    await swapped(world, first, model)
 
 
 async def test_a_wrong_key_is_no_loop(world: Scene) -> None:

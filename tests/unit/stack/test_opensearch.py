@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 import yaml
@@ -10,14 +12,16 @@ from stack import versions
 from stack.network import Network
 from stack.opensearch_home import DISTRIBUTIONS
 from stack.opensearch_node import (
+    STARTS,
     TRUSTED_ENDPOINTS,
     Cluster,
     Member,
+    OpenSearch,
     given_opensearch,
     node_settings,
     render_settings,
 )
-from stack.server import ServerError
+from stack.server import Server, ServerError
 
 
 @pytest.mark.parametrize("version", versions.OPENSEARCH)
@@ -113,3 +117,37 @@ def test_plugin_archive_comes_alone_and_a_server_jar_with_what_it_needs() -> Non
     assert (
         "<artifactId>opensearch</artifactId><version>3.6.0</version><type>jar</type></dependency>" in server
     )
+
+
+@dataclass
+class Starts:
+    """Stands for a node's process, and counts."""
+
+    begun: int = 0
+    ended: int = 0
+
+    def start(self) -> None:
+        self.begun += 1
+
+    def stop(self, *, seconds: float) -> None:
+        assert seconds > 0
+        self.ended += 1
+
+
+@pytest.mark.parametrize(
+    ("drawn", "starts"),
+    [
+        (["aqMuJaIBmChuVzeuULjx"], 1),
+        (["-qMuJaIBmChuVzeuUL-x"], 1),  # not the node's part
+        (["eJApJaIBK-VxrxbJmWpG", "eJApJaIBKAVxrxb-mWpG", "eJApJaIBKAVxrxbTmWpG"], 3),
+        (["eJApJaIBK-VxrxbJmWpG"] * STARTS, STARTS),  # it is good enough for most
+    ],
+)
+def test_a_node_that_has_a_hyphen_in_all_its_ids_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, drawn: list[str], starts: int
+) -> None:
+    server, ids = Starts(), iter(drawn)
+    monkeypatch.setattr(OpenSearch, "_new_id", lambda _: next(ids))
+    node = OpenSearch(versions.OPENSEARCH_3, "http://127.0.0.1:9", None, None, None, cast("Server", server))
+    node.start()
+    assert (server.begun, server.ended) == (starts, starts - 1)

@@ -84,7 +84,7 @@ async def _held(
     session: Session[MLConnectorStatus], wanted: Wanted, names: tuple[str, ...], error: MLError
 ) -> Outcome:
     """Say which models hold the change up, or only seem to."""
-    if error.ids and not await redeploy.real_users(session, wanted, error.ids):
+    if error.ids and not await redeploy.real_users(wanted.client, session.status.id, error.ids):
         fact = redeploy.false_conflict(error.ids, "Undeploy those models for a moment.")
         await session.record(*resolved(), fact)
         return Outcome(requeue_after=redeploy.BLOCKED)

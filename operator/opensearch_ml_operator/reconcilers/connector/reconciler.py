@@ -181,8 +181,16 @@ class ConnectorReconciler:
         if waiting is not None or candidate is None:
             return waiting
         # The spec or the Secret has changed since, or another was adopted: this one is not wanted any more.
-        if not await remover(wanted.client).remove(candidate.id):
-            return Outcome(requeue_after=managed.DELETE_POLL)
+        try:
+            if not await remover(wanted.client).remove(candidate.id):
+                return Outcome(requeue_after=managed.DELETE_POLL)
+        except MLError as error:
+            if not error.ids or await redeploy.real_users(wanted.client, candidate.id, error.ids):
+                raise
+            # Held by models that do not use it. The next one must not wait for those: it goes when they go.
+            held = PreviousConnector(id=candidate.id, since=session.now)
+            await session.record(candidate=None, previous=[*session.status.previous, held])
+            return None
         await session.record(candidate=None)
         return None
 

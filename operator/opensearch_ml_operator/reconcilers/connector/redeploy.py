@@ -86,19 +86,17 @@ async def _strangers(
     """Return who uses the connector, or seems to, and is no model of a RemoteModel."""
     if not ids:
         return None
-    real = await real_users(session, wanted, ids)
+    real = await real_users(wanted.client, session.status.id, ids)
     if real:
         words = f"Models {', '.join(real)}, which are not managed here, use it. Undeploy them first."
         return false(ConditionType.SYNCED, Reason.USED_BY_MODELS, words)
     return false_conflict(ids, "Undeploy those models, or use spec.update.strategy Swap.")
 
 
-async def real_users(
-    session: Session[MLConnectorStatus], wanted: Wanted, ids: tuple[str, ...]
-) -> tuple[str, ...]:
+async def real_users(client: MLCommons, connector_id: str | None, ids: tuple[str, ...]) -> tuple[str, ...]:
     """Return which of the models that the server names really point at the connector."""
-    read = [await wanted.client.get_model(model_id) for model_id in ids]
-    return tuple(hit.id for hit in read if hit and hit.source.get("connector_id") == session.status.id)
+    read = [await client.get_model(model_id) for model_id in ids]
+    return tuple(hit.id for hit in read if hit and hit.source.get("connector_id") == connector_id)
 
 
 def false_conflict(ids: tuple[str, ...], remedy: str) -> Fact:

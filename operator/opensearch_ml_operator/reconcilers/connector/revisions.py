@@ -30,6 +30,12 @@ _TIDYING = 60.0
 """Seconds after the request to delete for which a trial is cleared away before a connector is let go."""
 _HYPHEN_TRIES = 5
 """A bound only: more than two tries are rare."""
+_CHANGING = frozenset({1, 16, 17, 18})
+"""Places of a hyphen in an id that the next id does not have, and where it cuts off a short piece.
+
+Those between them hold the time in minutes and the node, which the next id has too; at both ends it cuts
+nothing off. Source: TimeBasedUUIDGenerator of OpenSearch, in base64.
+"""
 
 
 class Revisions:
@@ -106,14 +112,12 @@ class Revisions:
         revision: int,
         hash_: str,
     ) -> Created | Outcome:
-        """Create, and again when the new id has a hyphen in it.
+        """Create, and again when the new id has a hyphen in it that the next one need not have.
 
         The server's own "who uses this connector" splits ids at hyphens and then takes strangers for users
-        (18 of 588 ids on 2.19). Nobody knows the new id yet, so it can be given back. But part of an id
-        is the node's: when the hyphen comes back at the same place, all ids of that node have it: it stays.
+        (18 of 588 ids on 2.19). Nobody knows the new id yet, so it can be given back.
         """
         reason = Reason.SWAPPING if session.status.id else Reason.CREATING
-        last = -1
         for left in reversed(range(_HYPHEN_TRIES)):
             created = await self._creation.run(
                 session,
@@ -124,11 +128,10 @@ class Revisions:
                 post=lambda: client.create_connector(body),
                 reason=reason,
             )
-            if isinstance(created, Outcome) or created.id.find("-") in {-1, last} or not left:
+            if isinstance(created, Outcome) or not left or not _is_worth_another_try(created.id):
                 return created
             if session.status.pending is None:
                 return created  # it is not new: somebody may know it
-            last = created.id.find("-")
             try:
                 await client.delete_connector(created.id)
             except MLError as error:
@@ -139,6 +142,10 @@ class Revisions:
                 return Outcome(retry=True)
             await self._creation.again(session)
         return Outcome(retry=True)
+
+
+def _is_worth_another_try(connector_id: str) -> bool:
+    return any(char == "-" and place in _CHANGING for place, char in enumerate(connector_id))
 
 
 def remover(client: MLCommons) -> managed.Remover:

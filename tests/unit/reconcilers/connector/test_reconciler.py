@@ -143,7 +143,7 @@ async def test_what_was_found_from_an_older_spec_is_replaced(
 
 
 async def test_an_id_with_a_hyphen_is_given_back(driver: Driver, cluster: MemoryOpenSearch) -> None:
-    cluster.ids.extend(["a-b", "cc-d", "good"])
+    cluster.ids.extend(["a-b", "UlJApJaIBKVxxbJmWp-9", "good"])
     await driver.rest()
 
     assert driver.status["id"] == "good"
@@ -151,11 +151,25 @@ async def test_an_id_with_a_hyphen_is_given_back(driver: Driver, cluster: Memory
     assert driver.status["revision"] == 1
 
 
-async def test_a_hyphen_that_is_in_every_id_is_put_up_with(driver: Driver, cluster: MemoryOpenSearch) -> None:
+@pytest.mark.parametrize("place", [0, 2, 7, 8, 15, 19])
+async def test_a_hyphen_that_comes_again_or_does_no_harm_is_put_up_with(
+    driver: Driver, cluster: MemoryOpenSearch, place: int
+) -> None:
+    whole = "UlJApJaIBKVxxbJmWpE9"
+    cluster.ids.append(f"{whole[:place]}-{whole[place + 1 :]}")
+    await driver.rest()
+
+    assert "-" in driver.status["id"]
+    assert cluster.count("create_connector") == 1
+
+
+async def test_a_hyphen_in_id_after_id_is_put_up_with_in_the_end(
+    driver: Driver, cluster: MemoryOpenSearch
+) -> None:
     cluster.ids.extend(f"a-{number}" for number in range(20))
     await driver.rest()
 
-    assert list(cluster.docs["connector"]) == [driver.status["id"]] == ["a-1"]
+    assert list(cluster.docs["connector"]) == [driver.status["id"]] == ["a-4"]
 
 
 async def test_two_processes_that_give_an_id_back_at_once_make_one_connector(
