@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKS  := requirements.lock requirements-build.lock requirements-dev.lock
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: venv stack node lint format test crash bench demo crds manifest lock version bump notes clean
+.PHONY: venv stack node lint format test test-all crash bench demo crds manifest lock version bump notes clean
 
 venv: $(VENV)/installed
 $(VENV)/installed: $(LOCKS) pyproject.toml
@@ -25,9 +25,15 @@ format: venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Everything, on the real servers too. They are built first, once, with progress. Tests mostly wait, so several
-# processes share them: four without servers, then two with servers of their own.
+# What every change must pass, on the real servers too. They are built first, once, with progress. Tests mostly
+# wait, so several processes share them: four without servers, then two with servers of their own.
 test: lint
+	$(BIN)/python -m stack --build-only
+	$(BIN)/pytest -n 4 -m "not live and not exhaustive"
+	$(BIN)/pytest -n 2 -m "live and not exhaustive"
+
+# The same, and with it the tests that go through all of many like cases: half an hour.
+test-all: lint
 	$(BIN)/python -m stack --build-only
 	$(BIN)/pytest -n 4 -m "not live"
 	$(BIN)/pytest -n 2 -m live

@@ -72,6 +72,7 @@ async def in_order(world: Scene) -> None:
     world.model()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("operation", EFFECTS)
 async def test_a_spoiled_call_to_opensearch(world: Scene, operation: str, fault: str) -> None:
@@ -85,6 +86,7 @@ async def test_a_spoiled_call_to_opensearch(world: Scene, operation: str, fault:
     await live_and_die(world)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("patch", "fault"),
     [

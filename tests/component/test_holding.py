@@ -218,6 +218,7 @@ async def test_settings_are_held_too(world: Scene) -> None:
     assert world.ml.cluster.persistent == {name: "true"}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("operation", ["create-group", "create-connector", "register-model", "deploy-model"])
 async def test_an_interrupted_create_waits_unharmed(world: Scene, operation: str, when: When) -> None:

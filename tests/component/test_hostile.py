@@ -41,6 +41,7 @@ def no_traceback(caplog: pytest.LogCaptureFixture) -> Any:
     assert not [text for text in texts if "broke off" in text]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("operation", [*READS, *CREATES])
 async def test_an_answer_that_makes_no_sense(world: Scene, operation: str, answer: str) -> None:

@@ -137,6 +137,7 @@ async def test_deleting_costs_one_write_each(world: Scene) -> None:
     assert world.nothing_left
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one by one"])
 @pytest.mark.parametrize("order", [*itertools.permutations([CONNECTIONS, *SET])], ids=">".join)
 async def test_any_order_of_deletion_ends_with_nothing_left(

@@ -205,6 +205,7 @@ async def test_a_crash_around_each_step(world: Scene, step: str, when: When) -> 
     await changed(world, connector, model)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
     ("kind", "number"), [(CONNECTORS, 1), (CONNECTORS, 2), *((MODELS, n) for n in range(1, 8))]

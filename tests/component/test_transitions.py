@@ -83,6 +83,7 @@ def assert_alike(world: Scene, names: Sequence[str]) -> None:
         assert shown(world, name) == shown(world, f"fresh-{name}"), name
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(8))
 async def test_where_a_set_comes_from_does_not_show(stage: Stage, seed: int) -> None:
     world = await stage(speed=SPEED)
@@ -99,6 +100,7 @@ async def test_where_a_set_comes_from_does_not_show(stage: Stage, seed: int) -> 
     assert_alike(world, list(pairs))
 
 
+@pytest.mark.exhaustive
 async def test_a_bad_spec_in_between_does_not_show(stage: Stage) -> None:
     world = await stage(speed=SPEED)
     chance = random.Random(99)  # noqa: S311 - specs, no secrets

@@ -233,6 +233,7 @@ async def test_deletion_in_the_middle_leaves_nothing(world: Scene, token: str) -
     assert world.nothing_left
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_crash_around_each_step(world: Scene, step: str, when: When) -> None:
@@ -243,6 +244,7 @@ async def test_a_crash_around_each_step(world: Scene, step: str, when: When) -> 
     await swapped(world, first, model)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, 10))
 async def test_a_crash_around_each_record(world: Scene, number: int, when: When) -> None:

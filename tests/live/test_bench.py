@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.driven import OperatorDriver
 from bench.table import table
 from stack.operator_process import OperatorProcess
@@ -10,6 +12,7 @@ from support.live_stage import Stage
 SETS = 3
 
 
+@pytest.mark.exhaustive
 def test_every_step_does_what_it_is_measured_for(stage: Stage, operator: OperatorProcess) -> None:
     stage.connect()
     driver = OperatorDriver(stage, operator)

@@ -110,6 +110,7 @@ def elsewhere(rights: list[Right]) -> list[Right]:
     return [(*right[:4], FOREIGN) for right in rights]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)
 def test_the_api_server_accepts_every_manifest(
     chart: Chart, control_plane: ControlPlane, values: Values

@@ -109,6 +109,7 @@ async def export(stage: Stage, hand: Hand) -> Ran:
     return await run("export", *arguments, environ=environ)
 
 
+@pytest.mark.exhaustive
 async def test_fifty_objects_are_adopted_without_a_change(
     stage: Stage, operator: OperatorProcess, hand: Hand
 ) -> None:

@@ -95,6 +95,7 @@ async def test_a_good_set_is_seen_as_one(stage: Stage, tmp_path: Path) -> None:
     assert versions_of_the_set(stage) == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("stage", [versions.OPENSEARCH_2], indirect=True)
 async def test_missing_rights_are_named_and_the_advice_gives_them(stage: Stage) -> None:
     sets = replace(stage.sets, username="doctor-poor")

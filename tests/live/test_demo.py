@@ -110,6 +110,7 @@ def test_every_step_is_seen_and_is_true(scenario: Scenario) -> None:
         assert secret.removeprefix("Bearer ") not in printed(scenario)
 
 
+@pytest.mark.exhaustive
 def test_what_does_not_happen_is_not_reported_as_seen(scenario: Scenario) -> None:
     scenario.apply()
     search = scenario.search(scenario.become_ready())

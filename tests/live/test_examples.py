@@ -93,6 +93,7 @@ def make_ready(stage: Stage, documents: list[dict[str, Any]]) -> None:
             stage.kube.until_ready(each["kind"], each["metadata"]["name"], seconds=SECONDS)
 
 
+@pytest.mark.exhaustive
 def test_each_connector_is_taken_as_written_with_the_endpoints_that_are_named(stage: Stage) -> None:
     written = [each for example in EXAMPLES.values() for each in example.named(stage.kube.namespace)]
     named = sorted({example.trusted for example in EXAMPLES.values()})

@@ -162,6 +162,7 @@ async def test_the_role_is_enough(pool: Pool, opensearch_219: OpenSearch) -> Non
     await Life(await connect(pool, opensearch_219, "operator", PASSWORD)).live()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("permission", PERMISSIONS)
 async def test_each_permission_is_needed(pool: Pool, opensearch_219: OpenSearch, permission: str) -> None:
     user = f"without-{PERMISSIONS.index(permission)}"

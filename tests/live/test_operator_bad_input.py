@@ -186,6 +186,7 @@ def test_the_api_server_refuses_what_cannot_be_meant(stage: Stage) -> None:
     assert stage.kube.find("RemoteModel", "first") is None
 
 
+@pytest.mark.exhaustive
 def test_opensearch_crashes_in_the_middle_of_the_deploys(stage: Stage, opensearch_360: OpenSearch) -> None:
     stage.connect()
     names = [f"set-{number}" for number in range(6)]

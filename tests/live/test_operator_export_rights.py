@@ -47,6 +47,7 @@ def exporter(local_stack: Stack, stages: Mapping[Right, Stage]) -> Iterator[Oper
     process.stop()
 
 
+@pytest.mark.exhaustive
 def test_each_right_is_needed(stages: Mapping[Right, Stage], exporter: OperatorProcess) -> None:
     assert exporter.server.is_running()
     whole = {right: rules(stage) for right, stage in stages.items()}

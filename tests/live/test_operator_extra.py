@@ -16,6 +16,7 @@ CONFIG = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
 def test_extra_fields_are_sent_and_cost_nothing_at_rest(stage: Stage) -> None:
     stage.connect()

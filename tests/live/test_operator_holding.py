@@ -29,6 +29,7 @@ def pending(found: Document) -> dict[str, tuple[Any, Any]]:
     return {change["path"]: (change.get("from"), change.get("to")) for change in changes}
 
 
+@pytest.mark.exhaustive
 @both
 @pytest.mark.parametrize("hold", [{"suspend": True}, {"managementPolicy": "Observe"}], ids=str)
 def test_nothing_is_written_until_it_may(

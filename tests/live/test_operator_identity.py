@@ -67,6 +67,7 @@ def certificate(stage: Stage, name: str) -> Document:
 CERTIFICATE = {"clientCertificate": {"secretRef": {"name": "certificate"}}}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("opensearch_219")
 def test_a_client_certificate_logs_in(stage: Stage, operator: OperatorProcess) -> None:
     stage.sets.node.give_role("ml-by-certificate", "ml-by-certificate", ROLE)
@@ -95,6 +96,7 @@ def test_a_certificate_of_a_strange_authority_is_refused(stage: Stage) -> None:
     assert "Check the certificate in the Secret certificate" in message
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("opensearch_219")
 def test_a_token_in_a_secret_logs_in(stage: Stage) -> None:
     namespace = stage.kube.namespace

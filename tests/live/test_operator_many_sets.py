@@ -40,6 +40,7 @@ def own_operator(stage: Stage) -> Iterator[OperatorProcess]:
     process.stop()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kills", [0, 3], ids=["calm", "killed"])
 def test_a_hundred_sets(stage: Stage, own_operator: OperatorProcess, kills: int) -> None:
     stage.connect()

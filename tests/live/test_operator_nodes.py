@@ -49,6 +49,7 @@ def stage(local_stack: Stack, operator: OperatorProcess, nodes: tuple[OpenSearch
             opened.until_nothing_is_left()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(600, func_only=True)
 def test_a_node_away_during_a_rotation_and_a_lost_one(
     stage: Stage, nodes: tuple[OpenSearch, ...], operator: OperatorProcess
@@ -69,6 +70,7 @@ def test_a_node_away_during_a_rotation_and_a_lost_one(
     assert stage.kube.get("RemoteModel", "first")["status"]["id"] == model_id
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900, func_only=True)
 def test_a_rolling_restart(stage: Stage, nodes: tuple[OpenSearch, ...]) -> None:
     stage.kube.apply(stage.sets.group("first"), stage.sets.connector("first"), stage.sets.model("first"))

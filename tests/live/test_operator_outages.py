@@ -34,6 +34,7 @@ def test_the_api_server_restarts_while_sets_are_made(
     stage.perform("later")
 
 
+@pytest.mark.exhaustive
 def test_two_connections_in_one_namespace(stage: Stage) -> None:
     release = versions.OPENSEARCH_2
     namespace = stage.kube.namespace
@@ -66,6 +67,7 @@ def test_two_connections_in_one_namespace(stage: Stage) -> None:
         until(lambda: secured.left() == NOTHING, told=secured.left)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
 def test_opensearch_hangs_during_a_create(stage: Stage) -> None:
     stage.connect()

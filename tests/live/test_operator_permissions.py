@@ -67,6 +67,7 @@ def operator(local_stack: Stack, stages: Mapping[str, Stage]) -> Iterator[Operat
     process.stop()
 
 
+@pytest.mark.exhaustive
 def test_a_missing_permission_is_named(stages: Mapping[str, Stage], operator: OperatorProcess) -> None:
     begin(stages[WHOLE], stages[WHOLE].sets)  # the first connector of a cluster makes its key: not in a crowd
     stages[WHOLE].ready("first")

@@ -93,6 +93,7 @@ def test_a_key_that_the_provider_refuses_is_told(stage: Stage, operator: Operato
     assert operator.server.is_running()
 
 
+@pytest.mark.exhaustive
 @both
 def test_a_provider_that_says_what_opensearch_does_not_know_ends_in_a_time_out(stage: Stage) -> None:
     allow_probes(stage)
@@ -124,6 +125,7 @@ def test_the_role_for_probes_is_asked_for_by_name(stage: Stage) -> None:
     stage.kube.until_ready("RemoteModel", "probed")
 
 
+@pytest.mark.exhaustive
 def test_a_periodic_probe_finds_what_breaks_later(stage: Stage, operator: OperatorProcess) -> None:
     stage.connect()
     perform(stage, {**PROBE, "mode": "Periodic", "interval": "30s", "failureThreshold": 1})

@@ -36,6 +36,7 @@ def test_a_change_keeps_the_connectors_id(stage: Stage) -> None:
     assert there["deploy_setting"]["is_auto_deploy_enabled"] is True
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
 def test_a_kill_while_the_model_is_down(stage: Stage, operator: OperatorProcess) -> None:
     stage.connect()

@@ -87,6 +87,7 @@ def test_a_standby_takes_over_from_a_killed_leader(
     stage.until_nothing_is_left()
 
 
+@pytest.mark.exhaustive
 def test_a_leader_that_wakes_late_does_no_harm(stage: Stage, pair: list[OperatorProcess]) -> None:
     leader, standby = pair
     stage.connect()
@@ -106,6 +107,7 @@ def test_a_leader_that_wakes_late_does_no_harm(stage: Stage, pair: list[Operator
     stage.until_nothing_is_left()
 
 
+@pytest.mark.exhaustive
 def test_a_leader_that_is_stopped_gives_the_lease_back(stage: Stage, pair: list[OperatorProcess]) -> None:
     leader, standby = pair
     stage.connect()

@@ -91,6 +91,7 @@ def test_the_list_is_that_of_the_chart(chart: RenderedChart) -> None:
     assert sorted(granted) == sorted(RIGHTS)
 
 
+@pytest.mark.exhaustive
 def test_each_right_in_a_namespace_is_needed(stages: Mapping[str, Stage], operator: OperatorProcess) -> None:
     for stage in stages.values():
         begin(stage)
@@ -119,6 +120,7 @@ def test_each_right_in_a_namespace_is_needed(stages: Mapping[str, Stage], operat
         stage.until_nothing_is_left()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("verb", LEASE_VERBS)
 def test_each_right_on_the_lease_is_needed(local_stack: Stack, verb: str) -> None:
     namespace, release = f"rights-lease-{verb}", f"lease-{verb}"

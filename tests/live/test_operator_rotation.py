@@ -126,6 +126,7 @@ def test_a_wrong_key_meets_no_prediction(stage: Stage, in_use: Load) -> None:
     assert WRONG_KEY not in _keys(stage, "under load")
 
 
+@pytest.mark.exhaustive
 @both
 def test_a_rotation_survives_every_kill(stage: Stage, operator: OperatorProcess, in_use: Load) -> None:
     model = stage.kube.get("RemoteModel", "first")["status"]["id"]

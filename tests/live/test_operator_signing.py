@@ -97,6 +97,7 @@ def test_a_life_with_keys_in_a_secret(
     assert [each for each in (first, second) if each.secret_key in log or each.access_key in log] == []
 
 
+@pytest.mark.exhaustive
 def test_the_role_of_the_pod_and_one_that_it_assumes(
     stage: Stage, domain: Gateway, aws: Givers, operator: OperatorProcess
 ) -> None:
@@ -117,6 +118,7 @@ def test_the_role_of_the_pod_and_one_that_it_assumes(
     assert [each for each in aws.given if each.secret_key in log or str(each.session_token) in log] == []
 
 
+@pytest.mark.exhaustive
 def test_what_aws_refuses_is_shown(stage: Stage, domain: Gateway, aws: Givers) -> None:
     user = aws.accounts.user("ml")
     stage.kube.apply(keys(stage, user))

@@ -19,6 +19,7 @@ KEPT_SECONDS = 330.0
 """A connector that heard of a model's move too early looks again after five minutes."""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900, func_only=True)
 @pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
 def test_where_a_set_comes_from_does_not_show(stage: Stage) -> None:

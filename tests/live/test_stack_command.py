@@ -58,6 +58,7 @@ def wait_until_gone(word: str) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_every_process_and_removes_the_folder(
     number: signal.Signals, command: subprocess.Popen[str], tmp_path: Path
@@ -70,6 +71,7 @@ def test_ctrl_c_ends_every_process_and_removes_the_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.exhaustive
 def test_killed_command_leaves_no_process(command: subprocess.Popen[str], tmp_path: Path) -> None:
     model_server = re.search(r"Model server +http://127\.0\.0\.1:(\d+)/", text_when_up(command))
     assert model_server is not None
