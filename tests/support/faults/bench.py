@@ -143,6 +143,7 @@ async def _run(plan: Plan, workload: Workload, bench: Bench, reference: Result |
     bench.script.arm(plan.faults)
     bench.last_fault_at = bench.clock.monotonic()
     await workload.acts[-1](bench.users)
+    bench.last_fault_at = bench.clock.monotonic()  # who was killed meanwhile is only now started again
     missed = await bench.reach(workload.goal)
     converged = bench.clock.monotonic() - bench.last_fault_at
     reached = not bench.script.faults
