@@ -87,6 +87,7 @@ async def test_what_has_its_resource_is_not_deleted_by_name(world: Scene) -> Non
     world.check_one_each()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("call", ["undeploy-model", "delete-model", "delete-connector", "delete-group"])
 async def test_a_kill_in_the_middle_loses_no_request(world: Scene, call: str) -> None:
     ids = await stripped(world)

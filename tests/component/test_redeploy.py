@@ -195,6 +195,7 @@ async def test_another_strategy_lets_the_models_go(world: Scene) -> None:
     world.check_one_each()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_crash_around_each_step(world: Scene, step: str, when: When) -> None:
@@ -218,6 +219,7 @@ async def test_a_crash_around_each_record(world: Scene, kind: str, number: int, 
     await changed(world, connector, model)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", ["lost answer", "429 with Retry-After"])
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_spoiled_step(world: Scene, step: str, fault: str) -> None:

@@ -145,6 +145,7 @@ async def test_new_keys_in_the_secret_are_used(stage: Stage, amazon: Amazon) -> 
     await world.ready(seconds=30)
 
 
+@pytest.mark.exhaustive
 async def test_the_pod_is_renewed_before_its_keys_end(stage: Stage, amazon: Amazon) -> None:
     world = await stage(settings=TEAMS, speed=30.0)
     amazon.givers.seconds = 100
@@ -248,6 +249,7 @@ async def test_a_wrong_secret_key(stage: Stage, amazon: Amazon) -> None:
     await world.ready(seconds=30)
 
 
+@pytest.mark.exhaustive
 async def test_a_session_that_has_ended(stage: Stage, amazon: Amazon) -> None:
     world = await stage()
     domain = amazon.domain(world)

@@ -23,6 +23,7 @@ def thirty(world: Scene) -> None:
         )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("how", ["stop", "crash"])
 async def test_thirty_sets_come_to_one_remote_object_each(world: Scene, how: str) -> None:
     thirty(world)

@@ -257,6 +257,7 @@ async def test_a_crash_around_each_record(world: Scene, number: int, when: When)
     await swapped(world, first, model)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_step_without_an_answer(world: Scene, step: str) -> None:
     first, model = await in_use(world)

@@ -18,6 +18,7 @@ async def test_opensearch_360(check: Check, opensearch_360: OpenSearch, model_se
     await _run(check, opensearch_360, (3, 6), model_server)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_opensearch_219(check: Check, opensearch_219: OpenSearch, model_server: ModelServer) -> None:
     await _run(check, opensearch_219, (2, 19), model_server)

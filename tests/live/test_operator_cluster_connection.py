@@ -47,6 +47,7 @@ async def doctor(stage: Stage) -> dict[str, str]:
     return {check["name"]: check["verdict"] for check in section["checks"]}
 
 
+@pytest.mark.exhaustive
 @both
 async def test_a_set_lives_and_goes_through_a_connection_of_the_cluster(stage: Stage) -> None:
     name = stage.kube.namespace

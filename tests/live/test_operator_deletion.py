@@ -14,6 +14,7 @@ from support.live_waiting import until
 SECONDS = 90.0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
 def test_any_order(stage: Stage, seed: int) -> None:

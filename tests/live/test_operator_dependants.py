@@ -11,15 +11,15 @@ from support.live_remote import ML
 from support.live_stage import Stage
 from support.live_waiting import until
 
-pytestmark = pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True),
+]
 
 
 @pytest.mark.parametrize(
     ("path", "processors"),
-    [
-        ("/_ingest/pipeline", "processors"),
-        pytest.param("/_search/pipeline", "response_processors", marks=pytest.mark.exhaustive),
-    ],
+    [("/_ingest/pipeline", "processors"), ("/_search/pipeline", "response_processors")],
 )
 def test_a_pipeline_keeps_its_model(stage: Stage, path: str, processors: str) -> None:
     stage.connect()
@@ -40,7 +40,6 @@ def test_a_pipeline_keeps_its_model(stage: Stage, path: str, processors: str) ->
     assert stage.remote.get("models", model) is None
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("by", ["language model", "tool"])
 def test_an_agent_keeps_its_model(stage: Stage, by: str) -> None:
     stage.connect()

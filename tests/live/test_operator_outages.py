@@ -15,6 +15,7 @@ SETS = 12
 SECONDS = 90.0
 
 
+@pytest.mark.exhaustive
 def test_the_api_server_restarts_while_sets_are_made(
     stage: Stage, control_plane: ControlPlane, operator: OperatorProcess
 ) -> None:

@@ -73,6 +73,7 @@ def connect(stage: Stage, domain: Gateway, **sigv4: Any) -> None:
     stage.kube.apply(*stage.sets.connection(endpoints=[domain.url], auth=auth), stage.sets.key())
 
 
+@pytest.mark.exhaustive
 def test_a_life_with_keys_in_a_secret(
     stage: Stage, domain: Gateway, aws: Givers, operator: OperatorProcess
 ) -> None:

@@ -119,6 +119,7 @@ def test_security_refuses_anonymous_and_keeps_a_user_to_its_role(opensearch_219:
         assert client.post(f"{ML}/connectors/_search", json={}).status_code == 403
 
 
+@pytest.mark.exhaustive
 def test_opensearch_starts_again_with_its_data_at_its_address(opensearch_360: OpenSearch) -> None:
     with opensearch_360.client() as client:
         client.put("/kept/_doc/1?refresh=true", json={"text": "still here"}).raise_for_status()
