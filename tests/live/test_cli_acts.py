@@ -10,7 +10,6 @@ import pytest
 from opensearch_ml_operator.cli.exits import Exit
 from stack import versions
 from support.command_line import run
-from support.live_remote import ML
 from support.live_stage import Stage
 
 
@@ -40,7 +39,7 @@ async def test_a_set_is_rendered_applied_reconciled_and_called(stage: Stage, tmp
     assert ran.code == Exit.OK, ran.out + ran.err
     ran = await run("suspend", "rmodel/one", "mlgroup/one", *namespace, environ=environ)
     assert ran.code == Exit.OK, ran.err
-    stage.remote.client.put(f"{ML}/models/{model}", json={"description": "by hand"}).raise_for_status()
+    stage.remote.change(model, {"description": "by hand"})
     ran = await run("diff", "rmodel/one", *namespace, environ=environ)
     assert ran.code == Exit.PROBLEMS
     assert "    description: 'by hand' → 'k8sml" in ran.out, ran.out

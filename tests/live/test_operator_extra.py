@@ -31,9 +31,7 @@ def test_extra_fields_are_sent_and_cost_nothing_at_rest(stage: Stage) -> None:
         "RemoteModel", "first", lambda found: found["status"].get("lastHandledReconcileAt") == "look"
     )
     assert sum(stage.kube.changes("RemoteModel", version).values()) == 2  # the question and the answer to it
-    stage.remote.client.put(
-        f"/_plugins/_ml/models/{model_id}", json={"model_config": {**CONFIG, "embedding_dimension": 9}}
-    ).raise_for_status()
+    stage.remote.change(model_id, {"model_config": {**CONFIG, "embedding_dimension": 9}})
     stage.kube.touch("RemoteModel", "first", "drift")
     until(lambda: _dimension(stage, model_id) == CONFIG["embedding_dimension"])
     assert stage.ready("first") == model_id

@@ -73,9 +73,7 @@ def test_changes_and_a_new_key_under_load(stage: Stage) -> None:
     assert set(load.statuses) == {200}
     assert connector_of(stage, model_id)["version"] == "2"
     # What somebody changes in part, which spoils the stored key on 3.6, is put right with the next look.
-    stage.remote.client.put(
-        f"/_plugins/_ml/models/{model_id}", json={"connector": {"parameters": {"more": "theirs"}}}
-    ).raise_for_status()
+    stage.remote.change(model_id, {"connector": {"parameters": {"more": "theirs"}}})
     stage.kube.touch("RemoteModel", "first", "drift")
     until(lambda: connector_of(stage, model_id)["parameters"]["more"] == "yes")
     until(lambda: called_with(stage, model_id) == [NEW_KEY])  # stored first, in force a moment later

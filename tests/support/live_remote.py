@@ -49,6 +49,15 @@ class Remote:
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
+    def change(self, model_id: str, body: Mapping[str, Any]) -> None:
+        """Change a model as a person does, who does it again when OpenSearch itself was writing it just then."""
+
+        def accepted() -> bool:
+            answer = self.client.put(f"{ML}/models/{model_id}", json=body)
+            return answer.status_code != httpx.codes.CONFLICT and answer.raise_for_status().is_success
+
+        until(accepted)
+
     def predict(self, model_id: str) -> httpx.Response:
         """Call a model, with one text to embed."""
         body = {"parameters": {"input": ["a quiet harbour"]}}
