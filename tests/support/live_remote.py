@@ -50,7 +50,7 @@ class Remote:
         return found
 
     def change(self, model_id: str, body: Mapping[str, Any]) -> None:
-        """Change a model as a person does, who does it again when OpenSearch itself was writing it just then."""
+        """Change a model as a person does, and again when OpenSearch was writing it just then."""
 
         def accepted() -> bool:
             answer = self.client.put(f"{ML}/models/{model_id}", json=body)
