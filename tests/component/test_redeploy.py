@@ -92,6 +92,24 @@ async def test_a_node_that_holds_it_although_it_is_undeployed_does_not_stop_the_
     assert world.ml.count("undeploy-model") >= 2
 
 
+async def test_an_undeploy_that_overtakes_the_deploy_does_not_stop_the_change(world: Scene) -> None:
+    """The document ends in DEPLOY_FAILED; a node takes the model for a user until it is undeployed again."""
+    connector, model = await in_use(world)
+
+    async def refuse(call: Call) -> None:
+        if call.operation == "get-connector" and world.ml.count("undeploy-model") == 1:
+            world.ml.fail("update-connector", status=400, body=IN_USE.replace("ID", model))
+
+    async def fall_out(call: Call, status: int, _: object) -> None:
+        if call.operation == "undeploy-model" and status == 200 and world.ml.count("undeploy-model") == 1:
+            world.ml.models[model]["model_state"] = "DEPLOY_FAILED"
+
+    world.ml.before, world.ml.after = refuse, fall_out
+    change(world)
+    await changed(world, connector, model)
+    assert world.ml.count("undeploy-model") >= 2
+
+
 async def test_a_model_that_the_server_only_remembers_does_not_stop_the_change(world: Scene) -> None:
     connector, model = await in_use(world)
 

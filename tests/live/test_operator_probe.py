@@ -13,7 +13,7 @@ from stack.modelserver.control import Fault
 from stack.operator_process import OperatorProcess
 from support.live_kube import condition
 from support.live_metrics import opensearch_requests
-from support.live_sets import CANARY, KEY
+from support.live_sets import CANARY, KEY, ROLE
 from support.live_stage import Stage
 from support.live_waiting import until
 
@@ -32,10 +32,10 @@ both = pytest.mark.parametrize("stage", versions.OPENSEARCH, indirect=True)
 
 
 def allow_probes(stage: Stage) -> None:
-    """Give the operator's user the right to predict."""
-    sets = stage.sets
+    """Give the operator's user the right to predict, until the next test opens a stage."""
+    sets, name = stage.sets, "cluster_permissions"
     if sets.secured:
-        sets.node.create_user(sets.username, sets.password, f"{sets.username}-probes", PROBE_ROLE)
+        sets.node.give_role(sets.username, sets.username, {**ROLE, name: [*ROLE[name], *PROBE_ROLE[name]]})
 
 
 def perform(stage: Stage, probe: dict[str, Any]) -> None:
@@ -111,10 +111,6 @@ def test_a_provider_that_says_what_opensearch_does_not_know_ends_in_a_time_out(s
 
 @pytest.mark.parametrize("stage", [versions.OPENSEARCH_2], indirect=True)
 def test_the_role_for_probes_is_asked_for_by_name(stage: Stage) -> None:
-    sets = stage.sets
-    sets.node.create_user(
-        sets.username, sets.password, f"{sets.username}-probes", {"cluster_permissions": []}
-    )
     stage.connect()
     perform(stage, PROBE)
     words = stage.kube.until_reason("RemoteModel", "probed", "ProbeFailed")

@@ -35,8 +35,8 @@ def test_opensearch_understands_the_call(opensearch_219: OpenSearch, call: str) 
         )
     if answer.status_code == 404 and path.endswith("/pipeline"):  # there is none
         assert answer.text == "{}"
-    elif answer.status_code == 404:  # the page's ID stands for an id; a cluster may have no agent yet
-        assert re.search("Fail(ed)? to find|no such index .*-agent", answer.text)
+    elif answer.status_code == 404:  # the page's ID stands for an id; a cluster may have none of its kind yet
+        assert re.search("Fail(ed)? to find|no such index .*-(agent|model)", answer.text)
     else:
         assert answer.status_code == 200
         # A filter that meets nothing answers an empty object.

@@ -10,3 +10,5 @@ UNDEPLOYED = "UNDEPLOYED"
 REGISTERED = "REGISTERED"
 
 LOADED = frozenset({DEPLOYED, PARTIALLY_DEPLOYED, DEPLOYING})
+DOWN = frozenset({REGISTERED, UNDEPLOYED, DEPLOY_FAILED})
+"""No node answers for it. A deploy that an undeploy overtakes ends in DEPLOY_FAILED at a sync."""

@@ -20,7 +20,7 @@ from ..outcome import Outcome
 from ..ports import MLCommons
 from ..records import moment
 from ..session import Session
-from ..states import REGISTERED, UNDEPLOYED
+from ..states import DOWN
 from .target import Wanted, resolved
 from .users import users
 
@@ -54,7 +54,7 @@ async def change(
 def _is_down(model: Snapshot) -> bool:
     """Whether it is undeployed, or never was deployed, and nobody but a person would deploy it now."""
     held = model.condition(ConditionType.DEPLOYED).get("reason") == Reason.UPDATING
-    down = model.status.get("state") in {REGISTERED, UNDEPLOYED}
+    down = model.status.get("state") in DOWN
     return down and (held or model.spec.get("deploy") is False)
 
 
