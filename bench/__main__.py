@@ -101,7 +101,8 @@ def _driven(
 def _counted(figures: Figures, stage: Stage, prefix: str) -> Figures:
     """Add the models that are there and belong to no set."""
     with open_remote(stage.sets.node) as remote:  # a connection that has rested is closed by the server
-        spare = len(remote.find("models", prefix)) - figures.sets
+        # With the space behind it: the raw driver's names begin with the operator's namespace.
+        spare = len(remote.find("models", f"{prefix} ")) - figures.sets
     return replace(figures, spare=spare)
 
 
