@@ -60,11 +60,12 @@ async def test_a_lease_without_a_record_is_taken(client: KubeClient, kube: FakeK
 
 
 async def test_who_renews_stays_the_leader(client: KubeClient, kube: FakeKube) -> None:
-    leader = election(client, "a")
+    timing = Timing(duration=4.0, renew_deadline=3.0, retry=0.05)  # a busy machine stands still for a second
+    leader, other = (election(client, name, timing) for name in "ab")
     await leader.acquire()
-    async with task(leader.hold()) as holding, task(election(client, "b").acquire()) as waiting:
+    async with task(leader.hold()) as holding, task(other.acquire()) as waiting:
         clock = asyncio.get_running_loop().time
-        end = clock() + 2 * TIMING.duration
+        end = clock() + 1.25 * timing.duration
         await eventually(lambda: clock() > end)
         assert not waiting.done()
         assert not holding.done()
