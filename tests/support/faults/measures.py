@@ -1,4 +1,4 @@
-"""What has no plan, measured on the real servers: how soon a standby acts, and how soon all is well again."""
+"""What has no plan, measured on the real servers: how soon somebody acts, and how soon all is well again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any, Final
 from stack import versions
 from stack.local import Stack
 from stack.operator_process import start_operator
-from support.live_kube import is_ready
+from support.live_kube import Document, is_ready
 from support.live_stage import Stage, open_stage
 from support.live_waiting import until
 
+KILLS: Final = 30
 TAKEOVERS: Final = 10
 OUTAGES: Final = 3
 SETS: Final = 100
@@ -24,9 +25,14 @@ _SECONDS: Final = 300.0
 
 
 def measure(stack: Stack) -> dict[str, Any]:
-    """Measure both; each figure is what it leads from, to, and the seconds of each time."""
+    """Measure all; each figure is what it leads from, to, and the seconds of each time."""
     stack.start(opensearch=(versions.OPENSEARCH_3,), kubernetes=True, models=True)
     return {
+        "restart": {
+            "from": "killed alone, all ids on record and the model not deployed yet; no leader election",
+            "to": "the model Ready; the start of the process is part of it",
+            "seconds": list(_restarts(stack)),
+        },
         "takeover": {
             "from": "leader killed, a standby waits",
             "to": "the standby creates in OpenSearch what was asked for then",
@@ -38,6 +44,29 @@ def measure(stack: Stack) -> dict[str, Any]:
             "seconds": list(_outages(stack)),
         },
     }
+
+
+def _restarts(stack: Stack) -> Iterator[float]:
+    with open_stage(stack, "restart") as stage, ExitStack() as exits:
+        alone = {"leaderElection": {"enabled": False}}
+        how: dict[str, Any] = {"namespace": _NAMESPACE, "release": "restart", "watch": ["restart"]}
+        operator = start_operator(stack, **how, values=alone)
+        exits.callback(operator.kill)
+        stage.connect()
+        for number in range(KILLS):
+            name = f"set-{number:03}"
+            stage.kube.apply(stage.sets.group(name), stage.sets.connector(name))
+            for kind in ("MLModelGroup", "MLConnector"):
+                stage.kube.until_ready(kind, name, seconds=_SECONDS)
+            stage.kube.apply(stage.sets.model(name))
+            stage.kube.until("RemoteModel", name, _has_id, seconds=_SECONDS)
+            seconds = _clock()
+            operator.kill()
+            operator.start()
+            stage.kube.until_ready("RemoteModel", name, seconds=_SECONDS)
+            yield seconds()
+        stage.kube.delete_all()
+        stage.until_nothing_is_left()
 
 
 def _takeovers(stack: Stack) -> Iterator[float]:
@@ -83,6 +112,10 @@ def _outages(stack: Stack) -> Iterator[float]:
             yield seconds()
         stage.kube.delete_all(seconds=_SECONDS)
         stage.until_nothing_is_left()
+
+
+def _has_id(model: Document) -> bool:
+    return "id" in model.get("status", {})
 
 
 def _all_ready(stage: Stage) -> None:
