@@ -112,9 +112,10 @@ class OpenSearch:
             client.put(f"/_plugins/_security/api/{path}", json=body).raise_for_status()
 
     def _new_id(self) -> str:
+        index = f"ids-{secrets.token_hex(4)}"  # nodes of one cluster start side by side
         with self.client() as client:
-            made: str = client.post("/ids/_doc", json={}).raise_for_status().json()["_id"]
-            client.delete("/ids").raise_for_status()
+            made: str = client.post(f"/{index}/_doc", json={}).raise_for_status().json()["_id"]
+            client.delete(f"/{index}").raise_for_status()
         return made
 
     def _own(self) -> Server:

@@ -155,7 +155,7 @@ async def a_used_connector_stays_whatever_the_model_does(t: Target) -> None:
 
 async def a_stranger_that_shares_a_word_of_the_id_blocks_deletion(t: Target) -> None:
     connector = await t.connector()
-    word = connector.lower().split("-")[0]
+    word = max(connector.lower().split("-"), key=len)
     if t.release < (3, 9):
         stranger = await t.model(connector_id=f"{word}-stranger", interface={"input": "{}"})
     else:  # a register looks for the connector, a change does not
