@@ -69,6 +69,11 @@ class Snapshot:
         return self.annotations.get(RECONCILE_ANNOTATION)
 
     @property
+    def held(self) -> bool:
+        """Whether nothing of it may be changed in OpenSearch: it is suspended, or only observed."""
+        return self.spec.get("suspend") is True or self.spec.get("managementPolicy") == "Observe"
+
+    @property
     def retain(self) -> bool:
         """Whether deletion leaves the remote object in place; the annotation overrides the field.
 

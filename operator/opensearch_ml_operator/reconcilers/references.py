@@ -179,11 +179,11 @@ def _is_just_adopted(snapshot: Snapshot) -> bool:
 
     Not when nothing may be changed, nor when only a person can make it change.
     """
-    status, spec = snapshot.status, snapshot.spec
+    status = snapshot.status
     adopted = snapshot.key.kind == CONNECTOR and status.get("origin") == "Adopted"
     as_specified = status.get("specHash") or snapshot.condition("Synced").get("status") == "True"
-    held = spec.get("suspend") is True or spec.get("managementPolicy") == "Observe"
-    return adopted and not (as_specified or held or snapshot.condition("Stalled").get("status") == "True")
+    stalled = snapshot.condition("Stalled").get("status") == "True"
+    return adopted and not (as_specified or snapshot.held or stalled)
 
 
 def ready(snapshot: Snapshot) -> Mapping[str, Any] | None:

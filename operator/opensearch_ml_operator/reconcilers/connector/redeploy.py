@@ -110,11 +110,7 @@ def false_conflict(ids: tuple[str, ...], remedy: str) -> Fact:
 
 def _unmovable(session: Session[MLConnectorStatus], models: tuple[Snapshot, ...]) -> Fact | None:
     """Return which models the operator may not undeploy."""
-    fixed = tuple(
-        model.key
-        for model in models
-        if model.spec.get("suspend") is True or model.spec.get("managementPolicy") == "Observe"
-    )
+    fixed = tuple(model.key for model in models if model.held)
     if not fixed:
         return None
     which = references.names(fixed, session.snapshot.key.namespace)
