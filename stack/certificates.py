@@ -65,15 +65,17 @@ class Authority:
         """The authority's certificate (PEM)."""
         return self.folder / "ca.crt"
 
-    def issue(self, common_name: str, addresses: Sequence[str] = ()) -> tuple[Path, Path]:
-        """Return the files of a certificate for localhost, 127.0.0.1 and more addresses, and of its key.
+    def issue(
+        self, common_name: str, addresses: Sequence[str] = (), names: Sequence[str] = ()
+    ) -> tuple[Path, Path]:
+        """Return the files of a certificate for localhost, 127.0.0.1 and more, and of its key.
 
         It serves as a client's too: OpenSearch nodes use one certificate for both sides.
         """
         certificate_file, key_file = self.folder / f"{common_name}.crt", self.folder / f"{common_name}.key"
         key = write_key(key_file)
         numbers = dict.fromkeys(map(ipaddress.ip_address, ("127.0.0.1", *addresses)))
-        hosts = [x509.DNSName("localhost"), *map(x509.IPAddress, numbers)]
+        hosts = [*map(x509.DNSName, ("localhost", *names)), *map(x509.IPAddress, numbers)]
         uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         certificate = (

@@ -19,7 +19,8 @@ def go_recipe(name: str, version: str, *, effort: str, variables: dict[str, str]
     """
     module = MODULES / name
     flags = " ".join(["-s -w", *(f"-X {variable}={value}" for variable, value in variables.items())])
-    inputs = "\n".join([(module / "go.mod").read_text(), (module / "go.sum").read_text(), flags, tags])
+    sources = [module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))]
+    inputs = "\n".join([*(source.read_text() for source in sources), flags, tags])
 
     def build(workshop: Workshop) -> None:
         command: list[str | Path] = [
@@ -77,6 +78,11 @@ def node() -> Recipe:
     """Return the recipe of kubelet, kube-proxy and kube-scheduler."""
     effort = "about a minute, after those of the control plane"
     return go_recipe("node", versions.KUBERNETES, effort=effort, variables=_kubernetes())
+
+
+def coredns() -> Recipe:
+    """Return the recipe of CoreDNS, with the plugins that stack/go/coredns/main.go names."""
+    return go_recipe("coredns", versions.COREDNS, effort="about 2 minutes", variables={})
 
 
 def _kubernetes() -> dict[str, str]:

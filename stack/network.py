@@ -16,6 +16,8 @@ class Network:
     address: str = "127.0.0.1"
     services: str = "10.0.0.0/24"
     node: str | None = None
+    service: str | None = None
+    """A Service through which pods call a secured OpenSearch: its certificate is for this name too."""
 
     @property
     def api_service(self) -> str:

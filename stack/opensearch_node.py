@@ -299,7 +299,7 @@ def start_opensearch(
 def _write_security(config: Path, home: Path, password: str, accounts: Path, network: Network) -> Authority:
     """Write the certificates and Security's own configuration with one user; return the authority."""
     authority = Authority.create(config)
-    authority.issue(NODE, [network.address])
+    authority.issue(NODE, [network.address], [network.service] if network.service else [])
     shutil.copytree(home / "plugins" / "opensearch-security" / "config", config / "opensearch-security")
     password_hash = bcrypt.hashpw(password.encode(), bcrypt.gensalt(prefix=b"2a")).decode()
     users = {

@@ -10,6 +10,7 @@ from typing import Final
 ETCD: Final = "3.6.8"
 KUBERNETES: Final = "1.36.3"
 HELM: Final = "4.3.1"
+COREDNS: Final = "1.15.0"
 # With promtool, which checks the alerts. As a Go module version 3.16.0 is v0.316.0.
 PROMETHEUS: Final = "3.16.0"
 

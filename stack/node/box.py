@@ -23,7 +23,7 @@ from stack.node import init
 from stack.process import POLL_SECONDS, Processes
 from stack.server import Server, ServerError
 
-NETWORK: Final = Network("10.201.0.1", "10.202.0.0/24", node="local")
+NETWORK: Final = Network("10.201.0.1", "10.202.0.0/24", node="local", service="opensearch.search.svc")
 """Pods reach the machine at this address alone. It is on the loopback device, so that servers which listen
 there outlive the wire."""
 ADDRESS: Final = "10.201.0.2"

@@ -16,6 +16,7 @@ from stack.server import Server
 
 READY_SECONDS = 60.0
 NAME = NETWORK.node or ""
+DOMAIN = "cluster.local"
 KUBELET_HEALTH, PROXY_HEALTH = 10248, 10256
 
 
@@ -31,7 +32,7 @@ def kubelet(box: Box, program: Path, control_plane: ControlPlane) -> Server:
         f"--hostname-override={NAME}",
         f"--node-ip={ADDRESS}",
     ]
-    return _in_the_box(box, "kubelet", [program, *flags], f"http://{ADDRESS}:{KUBELET_HEALTH}/healthz")
+    return in_the_box(box, "kubelet", [program, *flags], f"http://{ADDRESS}:{KUBELET_HEALTH}/healthz")
 
 
 def kube_proxy(box: Box, program: Path, control_plane: ControlPlane) -> Server:
@@ -48,7 +49,7 @@ def kube_proxy(box: Box, program: Path, control_plane: ControlPlane) -> Server:
         "--conntrack-tcp-timeout-established=0s",
         "--conntrack-tcp-timeout-close-wait=0s",
     ]
-    return _in_the_box(box, "kube-proxy", [program, *flags], f"http://{ADDRESS}:{PROXY_HEALTH}/healthz")
+    return in_the_box(box, "kube-proxy", [program, *flags], f"http://{ADDRESS}:{PROXY_HEALTH}/healthz")
 
 
 def kube_scheduler(box: Box, program: Path, control_plane: ControlPlane, ports: Ports) -> Server:
@@ -67,8 +68,8 @@ def kube_scheduler(box: Box, program: Path, control_plane: ControlPlane, ports: 
 
 
 def _configuration(folder: Path, control_plane: ControlPlane) -> dict[str, Any]:
-    names = folder / "resolv.conf"
-    names.write_text("")  # there is no DNS: whatever pods call has an address
+    upstream = folder / "resolv.conf"
+    upstream.write_text("")  # the names of the machine's network are not for pods
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -89,8 +90,9 @@ def _configuration(folder: Path, control_plane: ControlPlane) -> dict[str, Any]:
         "oomScoreAdj": 0,  # a lower one needs CAP_SYS_RESOURCE
         "maxOpenFiles": 20_000,
         "seccompDefault": True,
-        "resolvConf": str(names),
-        "clusterDomain": "cluster.local",
+        "resolvConf": str(upstream),
+        "clusterDNS": [ADDRESS],
+        "clusterDomain": DOMAIN,
         "nodeStatusUpdateFrequency": "5s",
         # A laptop's disk is often fuller than a node's may be.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
@@ -100,7 +102,8 @@ def _configuration(folder: Path, control_plane: ControlPlane) -> dict[str, Any]:
     }
 
 
-def _in_the_box(box: Box, name: str, command: list[str | Path], health_url: str) -> Server:
+def in_the_box(box: Box, name: str, command: list[str | Path], health_url: str) -> Server:
+    """Return a server of the box, which is ready when it says so at `health_url`."""
     return _server(box, name, box.entered(*command), health_url)
 
 

@@ -15,6 +15,7 @@ from stack.cache import Say
 from stack.local import Stack, open_stack, say_on_stderr
 from stack.node.base_images import BUILDAH, base_images
 from stack.node.box import NETWORK, Box, open_box
+from stack.node.dns import coredns
 from stack.node.images import build_operator_image
 from stack.node.kubelet import NAME, kube_proxy, kube_scheduler, kubelet
 from stack.node.needs import Machine, require_machine, with_system_programs
@@ -33,6 +34,7 @@ class Node:
     box: Box
     machine: Machine
     programs: Path
+    dns: Path
     _servers: list[Server] = field(default_factory=list, init=False)
 
     def start(self) -> None:
@@ -44,6 +46,7 @@ class Node:
         self._servers = [runtime]
         self.load(self.stack.built(base_images()) / "pause.tar")
         for server in (
+            coredns(self.box, self.dns / "coredns", control_plane),
             kubelet(self.box, self.programs / "kubelet", control_plane),
             kube_proxy(self.box, self.programs / "kube-proxy", control_plane),  # waits for the node's object
         ):
@@ -98,8 +101,8 @@ class Node:
                 time.sleep(POLL_SECONDS)
 
 
-def build_node(stack: Stack, opensearch: Sequence[str]) -> tuple[Machine, Path]:
-    """Build what a node needs, and return what it has of the machine and the folder of its own programs.
+def build_node(stack: Stack, opensearch: Sequence[str]) -> tuple[Machine, Path, Path]:
+    """Build what a node needs; return what it has of the machine, and the folders of its programs and of DNS.
 
     Raises MissingToolsError before anything is built.
     """
@@ -107,6 +110,7 @@ def build_node(stack: Stack, opensearch: Sequence[str]) -> tuple[Machine, Path]:
         go_binaries.etcd(),
         go_binaries.kubernetes(),
         go_binaries.node(),
+        go_binaries.coredns(),
         go_binaries.helm(),
         base_images(),
     ]
@@ -114,7 +118,7 @@ def build_node(stack: Stack, opensearch: Sequence[str]) -> tuple[Machine, Path]:
     machine = require_machine(stack.environ, [*tools, BUILDAH])
     stack.build(opensearch=opensearch, kubernetes=True, commands=False)
     folders = [stack.built(recipe) for recipe in recipes]
-    return machine, folders[2]
+    return machine, folders[2], folders[3]
 
 
 @contextlib.contextmanager
@@ -128,14 +132,14 @@ def open_node(
     Raises MissingToolsError, BuildError or ServerError.
     """
     with open_stack(with_system_programs(environ), say, NETWORK) as stack:
-        machine, programs = build_node(stack, opensearch)
+        machine, programs, dns = build_node(stack, opensearch)
         image = build_operator_image(stack)
         folder = stack.folder / "node"
         folder.mkdir()
         with open_box(folder, stack.processes, stack.environ, stack.cache.root / "node.lock", say) as box:
             stack.start(opensearch=opensearch, kubernetes=True, models=True)
             kube_scheduler(box, programs / "kube-scheduler", stack.control_plane, stack.ports).start()
-            node = Node(stack, box, machine, programs)
+            node = Node(stack, box, machine, programs, dns)
             try:
                 node.start()
                 node.load(image)

@@ -13,7 +13,7 @@ from stack.certificates import Authority
 
 def shake_hands(authority: Authority, trusted: Path, host: str) -> None:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(*authority.issue("node", ["127.0.0.1", "10.201.0.1"]))
+    server.load_cert_chain(*authority.issue("node", ["127.0.0.1", "10.201.0.1"], ["opensearch.search.svc"]))
     client = ssl.create_default_context(cafile=trusted)
     client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT
     near, far = socket.socketpair()
@@ -34,7 +34,7 @@ def shake_hands(authority: Authority, trusted: Path, host: str) -> None:
         thread.join(10)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.201.0.1"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.201.0.1", "opensearch.search.svc"])
 def test_client_that_trusts_the_authority_accepts_the_certificate(tmp_path: Path, host: str) -> None:
     authority = Authority.create(tmp_path)
     shake_hands(authority, authority.ca_file, host)

@@ -14,6 +14,7 @@ from stack.cache import Recipe
         (go_binaries.etcd(), f"go.etcd.io/etcd/server/v3 v{versions.ETCD}"),
         (go_binaries.kubernetes(), f"k8s.io/kubernetes v{versions.KUBERNETES}"),
         (go_binaries.node(), f"k8s.io/kubernetes v{versions.KUBERNETES}"),
+        (go_binaries.coredns(), f"github.com/coredns/coredns v{versions.COREDNS}"),
         (go_binaries.helm(), f"helm.sh/helm/v4 v{versions.HELM}"),
         (
             go_binaries.prometheus(),
