@@ -137,6 +137,32 @@ async def test_deleting_costs_one_write_each(world: Scene) -> None:
     assert world.nothing_left
 
 
+async def test_deleting_many_costs_few_requests_each(stage: Stage) -> None:
+    sets = 30
+    world = await stage(speed=5.0)
+    many(world, sets)
+    await world.ready(seconds=150)
+    # What the operator has just written to it reads one by one for some seconds: a health check long.
+    world.ml.requests.clear()
+    await eventually(lambda: world.ml.count("get-info") >= 1, seconds=60)
+    await world.quiet()
+    world.ml.requests.clear()
+    world.delete_everything()
+    await world.gone(seconds=60)
+    assert world.nothing_left
+    counts = sent(world)
+    # Auto-deploy off, undeploy, and for each of three objects DELETE and the GET that proves its absence.
+    own = {
+        "update-model",
+        "undeploy-model",
+        *(f"{verb}-{kind}" for verb in ("delete", "get") for kind in ("group", "connector", "model")),
+    }
+    assert {each: counts[each] for each in own} == dict.fromkeys(own, sets), counts
+    # What may be asked for many at once: markers, what the nodes hold, the state of the models.
+    shared = sum(number for operation, number in counts.items() if operation not in own)
+    assert shared < 2 * sets, counts
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one by one"])
 @pytest.mark.parametrize("order", [*itertools.permutations([CONNECTIONS, *SET])], ids=">".join)

@@ -6,14 +6,16 @@ Each method is one request. What a DELETE answers proves nothing: 404 is said fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from ..errors import MLCode, MLError
 from ..reconcilers.ports import ClusterSettings, Hit, Mentions, Registered, ServerInfo
 from . import searches, server
+from .coalescing import Coalescer
 from .identity import ClusterIdentity
 from .imprint import Imprint, without
 from .mentions import FRESH, MentionReader
@@ -33,6 +35,9 @@ from .schemas import (
 )
 from .transport import Transport
 
+_PROFILED: Final = 100
+"""The most ids in one path: an HTTP line may have 4,096 bytes (`http.max_initial_line_length`)."""
+
 
 class MLCommonsClient:
     """One cluster's API; raises MLError only. `observations` must read through the same transport."""
@@ -50,6 +55,11 @@ class MLCommonsClient:
         self._identity = identity
         self._mentions = mentions
         self._imprint = imprint
+        self._marked = {
+            kind: Coalescer(partial(searches.marked, transport, kind), most=searches.MARKED)
+            for kind in COLLECTIONS
+        }
+        self._profiles = Coalescer(self._profile, most=_PROFILED)
 
     async def server_info(self) -> ServerInfo:
         """Ask who answers and whether ML Commons is there and may be used: three requests."""
@@ -156,10 +166,8 @@ class MLCommonsClient:
 
     async def loaded_nodes(self, model_id: str) -> int:
         """Count the nodes that have a predictor for the model; what a failed deploy leaves is none."""
-        operation = Operation.PROFILE_MODEL
-        path = f"{BASE}/profile/models/{segment(model_id)}?view=model"
-        profile = read(Profile, await self._transport.call(operation, "GET", path), doing=operation)
-        model = profile.models.get(model_id)
+        segment(model_id)
+        model = (await self._profiles.ask(model_id)).models.get(model_id)
         return sum(node.predictor is not None for node in model.nodes.values()) if model else 0
 
     async def predict(self, model_id: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -188,20 +196,14 @@ class MLCommonsClient:
 
         Raises MLError AMBIGUOUS when there is none, but another cluster than the one meant has said so.
         """
-        found = await searches.by_marker(self._transport, kind, marker)
-        if not found:
-            await self._identity.confirm()
-        return tuple(Hit(hit.id, without(hit.source)) for hit in found)
+        return await self._search_marked(kind, searches.marker(marker))
 
     async def search_markers(self, kind: str, stem: str) -> tuple[Hit, ...]:
         """Find the objects of `kind` with a marker that is `stem` and a number; at most 100.
 
         Raises MLError AMBIGUOUS when there is none, but another cluster than the one meant has said so.
         """
-        found = await searches.by_markers(self._transport, kind, stem)
-        if not found:
-            await self._identity.confirm()
-        return tuple(Hit(hit.id, without(hit.source)) for hit in found)
+        return await self._search_marked(kind, searches.markers(stem))
 
     async def search_imprint(self, kind: str) -> tuple[Hit, ...]:
         """Find the objects of `kind` with the mark of this connection; nothing when it has none."""
@@ -235,6 +237,18 @@ class MLCommonsClient:
     def forget(self, kind: str, object_id: str) -> None:
         """Stop reading this object in batches."""
         self._observations.forget(kind, object_id)
+
+    async def _search_marked(self, kind: str, wanted: searches.Marked) -> tuple[Hit, ...]:
+        found = [hit for hit in await self._marked[kind].ask(wanted) if wanted.is_in(hit)]
+        if not found:
+            await self._identity.confirm()
+        return tuple(Hit(hit.id, without(hit.source)) for hit in found)
+
+    async def _profile(self, model_ids: Sequence[str]) -> Profile:
+        """Read what the nodes hold of some models (RestMLProfileAction takes ids with commas between)."""
+        operation = Operation.PROFILE_MODEL
+        path = f"{BASE}/profile/models/{','.join(model_ids)}?view=model"
+        return read(Profile, await self._transport.call(operation, "GET", path), doing=operation)
 
     async def _update(self, kind: str, object_id: str, operation: Operation, body: Mapping[str, Any]) -> None:
         with self._writing(kind, object_id):

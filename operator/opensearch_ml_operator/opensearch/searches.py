@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import MLCode, MLError
@@ -19,30 +20,50 @@ _NAME_HITS: Final = 1000
 _WINDOW: Final = 10_000
 """The most that one search returns (`index.max_result_window`)."""
 _PAGE: Final = 500
-_WORD: Final = re.compile(r"\w+")
-
+MARKED: Final = _WINDOW // _MARKER_HITS
+"""The most questions that `marked` puts at once."""
 
 _ALL_FIELDS: Final = {"excludes": ["model_content", "old_model_content"]}
 
 
-async def by_marker(transport: Transport, kind: str, marker: str) -> tuple[Hit, ...]:
-    """Find the objects whose description holds `marker` as a whole word.
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """Asks for the objects that have a certain word in their description; see `marked`."""
 
-    The server compares analysed words, so upper and lower case are one to it; here they are not. A created
-    object is visible to the first search after the create's answer (immediate refresh, all versions).
-    """
-    hits = await search(transport, kind, {"match_phrase": {"description": marker}}, size=_MARKER_HITS)
-    return tuple(hit for hit in hits if marker in _WORD.findall(str(hit.source.get("description", ""))))
+    clause: Mapping[str, Any]
+    word: re.Pattern[str]
+
+    def is_in(self, hit: Hit) -> bool:
+        """Whether the object has the word: the server does not tell upper from lower case."""
+        return self.word.search(str(hit.source.get("description", ""))) is not None
 
 
-async def by_markers(transport: Transport, kind: str, stem: str) -> tuple[Hit, ...]:
-    """Find the objects whose description holds `stem` and a number as a whole word.
+def marker(token: str) -> Marked:
+    """Ask for what holds `token` as a whole word."""
+    return Marked({"match_phrase": {"description": token}}, re.compile(rf"\b{re.escape(token)}\b"))
+
+
+def markers(stem: str) -> Marked:
+    """Ask for what holds `stem` and a number as a whole word.
 
     A prefix is compared with the analysed words as it is: markers are in lower case.
     """
-    hits = await search(transport, kind, {"prefix": {"description": stem}}, size=_MARKER_HITS)
-    marker = re.compile(rf"\b{re.escape(stem)}[0-9]+\b")
-    return tuple(hit for hit in hits if marker.search(str(hit.source.get("description", ""))))
+    return Marked({"prefix": {"description": stem}}, re.compile(rf"\b{re.escape(stem)}[0-9]+\b"))
+
+
+async def marked(transport: Transport, kind: str, wanted: Sequence[Marked]) -> tuple[Hit, ...]:
+    """Find the objects of a kind that one of at most MARKED questions asks for; at most 100 for each.
+
+    A created object is visible to the first search after the create's answer (immediate refresh, all
+    versions).
+    """
+    clauses = [one.clause for one in wanted]
+    query = clauses[0] if len(clauses) == 1 else {"bool": {"should": clauses}}
+    size = _MARKER_HITS * len(wanted)
+    hits = await search(transport, kind, query, size=size)
+    if len(hits) == size and len(wanted) > 1:  # so many of one may have left no room for another
+        return tuple([hit for one in wanted for hit in await marked(transport, kind, [one])])
+    return hits
 
 
 async def by_imprint(transport: Transport, kind: str, word: str) -> tuple[Hit, ...]:

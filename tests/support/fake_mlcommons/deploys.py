@@ -87,10 +87,13 @@ async def undeploy_models(cluster: Cluster, call: Call) -> Doc:
 
 
 async def profile_model(cluster: Cluster, call: Call) -> Doc:
-    """GET /profile/models/{id}?view=model: `{}` when no node knows the model."""
-    loaded = call.id in cluster.loaded
-    if not loaded and call.id not in cluster.stuck:
-        return {}
+    """GET /profile/models/{ids}?view=model: `{}` when no node knows any of the models."""
+    known = [id_ for id_ in call.id.split(",") if id_ in cluster.loaded or id_ in cluster.stuck]
+    return {"models": {id_: _profile(cluster, id_) for id_ in known}} if known else {}
+
+
+def _profile(cluster: Cluster, model_id: str) -> Doc:
+    loaded = model_id in cluster.loaded
     state = {
         "model_state": "DEPLOYED",
         "predictor": "org.opensearch.ml.engine.algorithms.remote.RemoteModel@1",
@@ -99,7 +102,7 @@ async def profile_model(cluster: Cluster, call: Call) -> Doc:
     if loaded:
         profile["worker_nodes"] = list(cluster.nodes)
     profile["nodes"] = {node: state if loaded else {"model_state": "DEPLOYING"} for node in cluster.nodes}
-    return {"models": {call.id: profile}}
+    return profile
 
 
 async def predict(cluster: Cluster, call: Call) -> Doc:

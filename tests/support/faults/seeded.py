@@ -289,8 +289,8 @@ BUGS: Final[Mapping[str, Bug]] = {
             _plan("delete"),
             (
                 "reconcilers/model/removal.py",
-                '        client.forget("model", model.id)\n        return Outcome(requeue_after=0)',
-                '        client.forget("model", model.id)\n        return Outcome(finalized=True)',
+                "        await client.delete_model(model.id)\n        return Outcome(requeue_after=0)",
+                "        await client.delete_model(model.id)\n        return Outcome(finalized=True)",
             ),
         ),
         _bug(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -44,6 +45,13 @@ async def a_model_goes_through_its_life(t: Target) -> None:
     assert await t.client.loaded_nodes(model) == 0
     await t.client.delete_model(model)
     assert await t.client.get_model(model) is None
+
+
+async def models_asked_for_at_the_same_time_are_told_apart(t: Target) -> None:
+    loaded, idle = await t.model(), await t.model()
+    await t.deployed(loaded)
+    asked = (loaded, idle, "missing1", loaded)
+    assert await asyncio.gather(*map(t.client.loaded_nodes, asked)) == [1, 0, 0, 1]
 
 
 async def undeploying_says_whether_it_was_loaded(t: Target) -> None:
@@ -176,6 +184,7 @@ async def predictions_read_texts_only_at_their_algorithm(t: Target) -> None:
 
 CHECKS = (
     a_model_goes_through_its_life,
+    models_asked_for_at_the_same_time_are_told_apart,
     undeploying_says_whether_it_was_loaded,
     the_answer_to_deploy_says_completed_whatever_comes_of_it,
     a_failed_deploy_fails_for_ever_until_it_is_undeployed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from opensearch_ml_operator.errors import MLCode, MLError
@@ -116,6 +117,24 @@ async def a_marker_is_found_at_once_and_exactly(t: Target) -> None:
         assert await t.client.search_marker(kind, marker.upper()) == ()
 
 
+async def markers_asked_for_at_the_same_time_are_told_apart(t: Target) -> None:
+    tokens = [token() for _ in range(4)]
+    stems = [f"{token()}r" for _ in range(2)]
+    missing = token()
+    made = [await t.group(description=f"Some text. {each}") for each in tokens]
+    revisions = [await t.group(description=f"{stem}{number}") for stem in stems for number in (1, 12)]
+    found = await asyncio.gather(
+        *(t.client.search_marker("group", each) for each in (*tokens, missing)),
+        *(t.client.search_markers("group", stem) for stem in stems),
+    )
+    assert [{hit.id for hit in hits} for hits in found] == [
+        *({id_} for id_ in made),
+        set(),
+        set(revisions[:2]),
+        set(revisions[2:]),
+    ]
+
+
 async def a_name_is_found_letter_for_letter(t: Target) -> None:
     """Two connectors and two models may have one name; two groups may not."""
     name = f"Of {token()}"
@@ -214,6 +233,7 @@ CHECKS = (
     unknown_routes_carry_a_string,
     refused_credentials_are_plain_text,
     a_marker_is_found_at_once_and_exactly,
+    markers_asked_for_at_the_same_time_are_told_apart,
     a_name_is_found_letter_for_letter,
     searches_take_ids_terms_and_phrases,
     searches_are_refused,

@@ -55,8 +55,9 @@ class ModelRemoval:
         if isinstance(settled, Outcome):
             return settled
         model_id = session.status.id or (settled.id if settled else None)
-        model = await client.get_model(model_id) if model_id else None
+        model = await client.observe("model", model_id, max_age=0) if model_id else None
         if model is None:
+            client.forget("model", model_id or "")
             model = await managed.absent(session, client, role=Role.MODEL, revision=bodies.REVISION)
         if model is not None:
             return await self._remove(session, client, model)
@@ -82,9 +83,10 @@ class ModelRemoval:
             if watch.polls > 1:
                 words = "Undeploying; the model is deleted when no node holds it any more."
                 await session.record(false(ConditionType.DELETABLE, Reason.UNDEPLOY_RUNNING, words))
-            return Outcome(requeue_after=min(_LONGEST_POLL, _POLL * watch.polls))
+            # Most go at the first undeploy. One that does not is looked at again before more is tried.
+            if watch.polls > 1 or await is_loaded(client, model.id):
+                return Outcome(requeue_after=min(_LONGEST_POLL, _POLL * watch.polls))
         await client.delete_model(model.id)
-        client.forget("model", model.id)
         return Outcome(requeue_after=0)
 
     async def _remove_group(self, session: Session[RemoteModelStatus], client: MLCommons) -> Outcome:
