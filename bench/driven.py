@@ -125,7 +125,7 @@ class OperatorDriver:
             cpu=after.usage.cpu - before.usage.cpu,
             memory=after.usage.memory,
             peak=after.usage.peak,
-            writes=(after.writes - before.writes).total(),
+            writes=dict(after.writes - before.writes),
             latencies=latencies,
         )
 

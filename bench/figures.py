@@ -23,8 +23,8 @@ class Figures:
     """What the process has at the end of the step."""
     peak: float | None = None
     """The most that it has had so far."""
-    writes: int | None = None
-    """Writes to the API server."""
+    writes: Mapping[str, int] | None = None
+    """Writes to the API server by resource, kopf's finalizers left out."""
     latencies: Sequence[float] = field(default=())
     """From apply to Ready, of each set."""
     refused: int = 0

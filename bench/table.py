@@ -55,7 +55,7 @@ def _cells(runs: Sequence[Figures]) -> list[str]:
         _spread([sum(each.requests.values()) / each.sets for each in runs]),
         _spread([float(each.refused) for each in runs], digits=0),
         _spread([float(each.spare) for each in runs], digits=0),
-        _spread([each.writes / each.sets for each in runs if each.writes is not None]),
+        _spread([sum(each.writes.values()) / each.sets for each in runs if each.writes is not None]),
     ]
 
 

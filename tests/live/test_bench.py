@@ -22,7 +22,7 @@ def test_every_step_does_what_it_is_measured_for(stage: Stage, operator: Operato
     assert len(created.latencies) == SETS
     assert 0 < min(created.latencies) <= max(created.latencies) <= created.wall
     assert created.writes is not None
-    assert created.writes >= SETS * len(stage.left())
+    assert sum(created.writes.values()) >= SETS * len(stage.left())
 
     edited = driver.edit()
     assert edited.requests["update-model"] == SETS

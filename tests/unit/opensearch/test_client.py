@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import pytest
 
@@ -307,3 +309,21 @@ async def deployed(server: FakeMLCommons) -> AsyncIterator[tuple[FakeMLCommons, 
         group = await client.create_group({"name": "g", "description": ""})
         model = {"name": "m", "function_name": "remote", "connector_id": connector, "model_group_id": group}
         yield server, client, (await client.register_model(model)).model_id
+
+
+async def test_a_request_makes_python_look_for_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finder:
+        """Finds nothing, and notes what was looked for."""
+
+        looked_for: ClassVar[list[str]] = []
+
+        @classmethod
+        def find_spec(cls, name: str, *_: object) -> None:
+            cls.looked_for.append(name)
+
+    server = FakeMLCommons()
+    async with connected(server) as client:
+        assert await client.get_task("missing1") is None
+        monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+        assert await client.get_task("missing1") is None
+    assert Finder.looked_for == []
