@@ -90,7 +90,8 @@ class RawDriver:
             new = await self._call("create-connector", "POST", "connectors/_create", self.connector)
             change = {"connector_id": new["connector_id"]}
             await self._call("update-model", "PUT", f"models/{made.model}", change)
-            await self._call("delete-connector", "DELETE", f"connectors/{made.connector}")
+            with contextlib.suppress(httpx.HTTPStatusError):  # an id with a hyphen: strangers "use" it
+                await self._call("delete-connector", "DELETE", f"connectors/{made.connector}")
             made.connector = new["connector_id"]
 
         return await self._each("rotate", one)

@@ -93,7 +93,7 @@ async def test_the_bundle_has_what_helps_and_no_credential(stage: Stage, tmp_pat
                 assert form.encode() not in data, name
     assert b"started" in files["operator/operator-1.log"]
     assert b'"DEPLOYED"' in files["objects/remotemodels.json"]
-    assert b'"Ready"' in files["events.json"]
+    assert b'"Registered"' in files["events.json"]
     assert b'"rights"' in files["doctor.json"]
     assert b"managedFields" not in files["objects/mlconnectors.json"]
     assert files["missing.txt"] == b""

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from ..constants import ConditionType, Reason
 from ..errors import StatusConflictError
-from ..models.common import HoldableStatus, PendingChange, StatusBase
+from ..models.common import Condition, HoldableStatus, PendingChange, StatusBase
 from ..models.snapshot import ObjectKey, Snapshot
 from .aws import AWSSource
 from .conditions import Fact, build, find
@@ -187,18 +187,15 @@ class Session(Generic[StatusT_co]):
         self.ports.events.post(self.snapshot, kind=kind, reason=reason, message=self.ports.mask(message))
 
     def _announce(self, before: StatusBase) -> None:
-        """Post an Event when the verdict has changed; progress is no news."""
-        was = find(before.conditions, ConditionType.READY)
-        ready = find(self.status.conditions, ConditionType.READY)
+        """Post an Event when something has gone wrong, and when that is over; progress is no news."""
+        was, ready = (find(status.conditions, ConditionType.READY) for status in (before, self.status))
         if ready is None or (was is not None and (was.status, was.reason) == (ready.status, ready.reason)):
             return
-        if ready.status == "True":
-            self.event("Ready", ready.message or "Everything is as the spec says.")
-        elif ready.reason not in _IN_PROGRESS:
+        if _is_trouble(ready):
             self.event(ready.reason, ready.message, warning=True)
+        elif ready.status == "True" and was is not None and _is_trouble(was):
+            self.event("Ready", ready.message or "Everything is as the spec says.")
 
 
-def _in_sync(status: StatusBase) -> bool:
-    """Whether the remote side was found as wanted, or made so."""
-    synced = find(status.conditions, ConditionType.SYNCED) or find(status.conditions, ConditionType.REACHABLE)
-    return synced is not None and synced.status == "True"
+def _is_trouble(ready: Condition) -> bool:
+    return ready.status != "True" and ready.reason not in _IN_PROGRESS

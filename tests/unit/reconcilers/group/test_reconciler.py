@@ -39,6 +39,21 @@ async def test_created_changed_and_deleted(driver: Driver, cluster: MemoryOpenSe
     assert cluster.count("create_group", "update_group") == 2
 
 
+async def test_what_goes_well_is_no_news(driver: Driver) -> None:
+    await driver.rest()
+    assert driver.condition("Ready") == ("True", "Succeeded")
+    assert driver.stage.events.posted == []
+
+
+async def test_trouble_is_told_and_its_end(driver: Driver, cluster: MemoryOpenSearch) -> None:
+    cluster.fail("create_group", MLCode.REJECTED)
+    await driver.once()
+    ((kind, _, _),) = driver.stage.events.posted
+    assert kind == "Warning"
+    await driver.rest()
+    assert [(kind, reason) for kind, reason, _ in driver.stage.events.posted[1:]] == [("Normal", "Ready")]
+
+
 async def test_a_group_that_was_found_is_compared_before_it_counts(
     driver: Driver, cluster: MemoryOpenSearch
 ) -> None:
