@@ -29,6 +29,8 @@ class Figures:
     """From apply to Ready, of each set."""
     refused: int = 0
     """Answers 429, and those of a server that has too many tasks."""
+    stuck: int = 0
+    """Models whose deploy did not come to an end."""
     spare: int = 0
     """Models in OpenSearch that belong to no set."""
 

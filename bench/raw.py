@@ -24,6 +24,8 @@ FIRST_POLL: Final = 0.02
 LONGEST_POLL: Final = 0.25
 GROWTH: Final = 1.5
 SECONDS: Final = 300.0
+STUCK: Final = 30.0
+"""Seconds after which nobody waits for a deploy any more: it stays in DEPLOYING."""
 PATIENCE: Final = 40
 """How often a call is tried."""
 _REFUSED: Final = ("exceed max running task limit", "rejected_execution_exception")
@@ -49,6 +51,7 @@ class RawDriver:
     prefix: str
     requests: Counter[str] = field(default_factory=Counter)
     refused: int = 0
+    stuck: int = 0
     sets: list[Made] = field(default_factory=list)
 
     async def create(self, count: int) -> Figures:
@@ -100,9 +103,10 @@ class RawDriver:
         """Take every set away."""
 
         async def one(made: Made) -> None:
-            await self._call("undeploy-model", "POST", f"models/{made.model}/_undeploy")
-            await self._call("delete-model", "DELETE", f"models/{made.model}")
-            with contextlib.suppress(httpx.HTTPStatusError):  # when a model that nobody knows of needs them
+            # A deploy that is stuck, or a model that nobody knows of, keeps what it needs.
+            with contextlib.suppress(httpx.HTTPStatusError):
+                await self._call("undeploy-model", "POST", f"models/{made.model}/_undeploy")
+                await self._call("delete-model", "DELETE", f"models/{made.model}")
                 await self._call("delete-connector", "DELETE", f"connectors/{made.connector}")
                 await self._call("delete-group", "DELETE", f"model_groups/{made.group}")
 
@@ -119,7 +123,7 @@ class RawDriver:
 
     async def _measured(self, step: str, count: int, work: Sequence[Coroutine[Any, Any, None]]) -> Figures:
         self.requests.clear()
-        self.refused = 0
+        self.refused = self.stuck = 0
         began = time.monotonic()
         async with asyncio.timeout(SECONDS):
             await asyncio.gather(*work)
@@ -131,11 +135,15 @@ class RawDriver:
             requests=dict(self.requests),
             latencies=tuple(made.seconds for made in self.sets) if step == "create" else (),
             refused=self.refused,
+            stuck=self.stuck,
         )
 
     async def _until_deployed(self, model: str) -> None:
-        pause = FIRST_POLL
+        pause, began = FIRST_POLL, time.monotonic()
         while (await self._call("get-model", "GET", f"models/{model}"))["model_state"] != "DEPLOYED":
+            if time.monotonic() - began > STUCK:
+                self.stuck += 1
+                return
             await asyncio.sleep(pause)
             pause = min(LONGEST_POLL, pause * GROWTH)
 

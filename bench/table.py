@@ -21,6 +21,7 @@ HEAD = (
     "peak MiB",
     "requests per set",
     "refused",
+    "stuck deploys",
     "spare models",
     "writes per set",
 )
@@ -54,6 +55,7 @@ def _cells(runs: Sequence[Figures]) -> list[str]:
         _spread([each.peak for each in runs if each.peak is not None], digits=0),
         _spread([sum(each.requests.values()) / each.sets for each in runs]),
         _spread([float(each.refused) for each in runs], digits=0),
+        _spread([float(each.stuck) for each in runs], digits=0),
         _spread([float(each.spare) for each in runs], digits=0),
         _spread([sum(each.writes.values()) / each.sets for each in runs if each.writes is not None]),
     ]
