@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKS  := requirements.lock requirements-build.lock requirements-dev.lock
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: venv stack node lint format test test-all crash bench demo crds manifest lock version bump notes clean
+.PHONY: venv stack node node-needs lint format test test-all crash bench demo crds manifest lock version bump notes clean
 
 venv: $(VENV)/installed
 $(VENV)/installed: $(LOCKS) pyproject.toml
@@ -38,11 +38,16 @@ test-all: lint
 	$(BIN)/pytest -n 4 -m "not live"
 	$(BIN)/pytest -n 2 -m live
 
-# The image and the chart on a node that runs pods. It needs root, and Debian's packages of containerd, runc,
-# buildah and a few more: what is missing is named first. Its own address is on the loopback device meanwhile.
+# The image and the chart on a node that runs pods. It needs root and some of Debian's packages: what is missing
+# is named first, and `make node-needs` installs it. Its own address is on the loopback device meanwhile.
 node: venv
 	$(BIN)/python -m stack --node --build-only
 	$(BIN)/pytest $(MORE) tests/node
+
+node-needs:
+	apt-get update --quiet --quiet
+	apt-get install --quiet --quiet --yes --no-install-recommends containerd runc containernetworking-plugins buildah \
+		debootstrap debian-archive-keyring iproute2 nftables catatonit
 
 # Every call with an effect, spoiled in every way: `make crash`, `make crash WORKLOADS=create,swap`. A plan
 # that fails is saved in crash-plans/; `make crash PLAN=crash-plans/0001-create.json` runs it again.

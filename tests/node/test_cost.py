@@ -16,6 +16,8 @@ from support.live_waiting import until
 from support.node_cost import MIB, Usage
 from support.node_release import Release, phases
 
+pytestmark = pytest.mark.exhaustive
+
 SECONDS = 300.0
 REST_SECONDS = 30.0
 MOST_MEMORY = 128 * MIB

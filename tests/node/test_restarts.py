@@ -11,6 +11,8 @@ from support.live_stage import Stage
 from support.live_waiting import until
 from support.node_release import SELECTOR, SETTINGS, Release, restarts
 
+pytestmark = pytest.mark.exhaustive
+
 NAMES = ("first", "second", "third")
 SECONDS = 120.0
 

@@ -15,6 +15,8 @@ from support.live_stage import open_stage
 from support.live_waiting import until
 from support.node_release import IMAGE, SETTINGS, Release
 
+pytestmark = pytest.mark.exhaustive
+
 CRD = f"mlmodelgroups.{GROUP}"
 HASH = f"{GROUP}/schema-hash"
 FIELD = "suspend"
