@@ -34,7 +34,9 @@ def test_alerts_and_panels_work_on_what_the_pod_serves(stage: Stage, prometheus:
     model["spec"]["probe"] = {"parameters": {"input": ["a quiet harbour"]}, "expect": {"dimension": 3}}
     away = stage.sets.connection("away", endpoints=[f"http://127.0.0.1:{stage.stack.ports.take()}"])
     good, *_ = stage.sets.one_set("good")
-    stage.kube.apply(*away, good, group, connector, model)
+    refused, *_ = stage.sets.one_set("refused")
+    refused["spec"]["description"] = "<b>bold</b>"
+    stage.kube.apply(*away, good, group, connector, model, refused)
     stage.kube.until_ready("MLModelGroup", "good")
     stage.kube.until("RemoteModel", "odd", lambda found: "id" in found.get("status", {}))
     stage.kube.delete("MLConnector", "odd")  # its model is still there
@@ -46,6 +48,7 @@ def test_alerts_and_panels_work_on_what_the_pod_serves(stage: Stage, prometheus:
         ("OpenSearchMLConnectionDown", "away"),
         ("OpenSearchMLModelNotServing", "odd"),
         ("OpenSearchMLResourceNotReady", "odd"),
+        ("OpenSearchMLResourceStalled", "refused"),
         ("OpenSearchMLDeletionStuck", "odd"),
     }
     until(lambda: fires() == wanted, seconds=90, told=fires)

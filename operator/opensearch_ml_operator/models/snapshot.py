@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from ..constants import DELETION_POLICY_ANNOTATION, FINALIZER, GROUP, RECONCILE_ANNOTATION
+from .compact import compact
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -58,8 +59,8 @@ class Snapshot:
             deleting=metadata.get("deletionTimestamp") is not None,
             finalizer=FINALIZER in (metadata.get("finalizers") or ()),
             annotations={k: v for k, v in annotations.items() if k.startswith(f"{GROUP}/")},
-            spec=dict(body.get("spec") or {}),
-            status=dict(body.get("status") or {}),
+            spec=compact(body.get("spec") or {}),
+            status=compact(body.get("status") or {}),
             deleted=metadata.get("deletionTimestamp") or "",
         )
 

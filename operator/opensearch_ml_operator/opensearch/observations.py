@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Final, TypeAlias
 
 from ..errors import MLError
+from ..models.compact import compact
 from ..reconcilers.ports import Hit
 
 PAGE: Final = 500
@@ -52,7 +53,7 @@ class _Entry:
     def store(self, hit: Hit | None, *, read_at: float) -> None:
         """Keep a result, unless the object was written to after its request began."""
         if self.written_at < read_at:
-            self.hit = hit
+            self.hit = Hit(hit.id, compact(hit.source)) if hit is not None else None
             self.read_at = read_at
 
 
