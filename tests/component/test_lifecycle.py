@@ -118,8 +118,7 @@ async def test_fifty_sets_at_rest_cost_no_write_and_a_handful_of_reads(stage: St
     await eventually(lambda: world.ml.count("get-info") >= 3, seconds=60)
     assert world.writes() == {}
     # About two searches a kind and resync, whatever the number of objects: reads may be half a resync old.
-    # On a busy machine the fast clock adds some (50 seen); one request an object would be 450.
-    assert 0 < sum(sent(world).values()) < 100, sent(world)
+    assert 0 < sum(sent(world).values()) < 50, sent(world)
     assert sent(world).keys() >= {"search-groups", "search-connectors", "search-models"}
 
 

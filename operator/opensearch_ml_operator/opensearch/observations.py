@@ -1,8 +1,9 @@
 """Batched reads: objects at rest cost one search for hundreds of them, not one request each.
 
 An object is remembered from the first time it is asked for. When what is known of it is too old, one search
-reads it together with every other remembered object of its kind that is past half of its own age limit. There
-is one such search per kind at a time: who asks meanwhile waits, and is served by it or is part of the next.
+reads it together with the other remembered objects of its kind, those first whose turn was longest ago: so
+objects that began at different times fall into step at once. There is one such search per kind at a time: who
+asks meanwhile waits, and is served by it or is part of the next.
 
 A search by ids is as fresh as a GET, except that 2.x shows a document's *change* up to a second late: so
 after a write of our own the object is read by GET for a while.
@@ -11,9 +12,9 @@ after a write of our own the object is read by GET for a while.
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final, TypeAlias
 
 from ..errors import MLError
@@ -41,14 +42,21 @@ class _Entry:
     max_age: float
     hit: Hit | None = None
     read_at: float = float("-inf")
+    searched_at: float = float("-inf")
+    """When the last search began that asked for it, whether it found it or not."""
     written_at: float = float("-inf")
 
     def known(self, *, since: float) -> bool:
         return self.hit is not None and self.read_at >= since
 
-    def due(self, now: float) -> bool:
-        """Whether a search that is made anyway should read this object too."""
-        return now - self.read_at > self.max_age / 2 and now - self.written_at > SETTLE_SECONDS
+    def joins(self, now: float, *, in_haste: bool) -> bool:
+        """Whether a search that is made anyway should read this object too.
+
+        One `in_haste`, for who wants to know how things are at this moment, takes along only what is past
+        half of its own age limit.
+        """
+        old = now - self.read_at > self.max_age / 2
+        return (old or not in_haste) and now - self.written_at > SETTLE_SECONDS
 
     def store(self, hit: Hit | None, *, read_at: float) -> None:
         """Keep a result, unless the object was written to after its request began."""
@@ -85,10 +93,10 @@ class Observations:
         entry.max_age = max_age
         if not entry.known(since=since) and asked - entry.written_at > SETTLE_SECONDS:
             async with known.searching:
-                if not entry.known(since=since):
+                if not entry.known(since=since) and entry.searched_at < asked:
                     if known.failure is not None and known.failed_at >= asked:
                         raise known.failure.with_traceback(None)
-                    await self._search_due(kind, known, object_id)
+                    await self._search_with_others(kind, known, object_id)
         if not entry.known(since=since):
             started = self._clock()
             hit = await self._get(kind, object_id)
@@ -112,11 +120,16 @@ class Observations:
         """Read the object no more."""
         self._kinds.setdefault(kind, _Kind()).entries.pop(object_id, None)
 
-    async def _search_due(self, kind: str, known: _Kind, object_id: str) -> None:
-        """Read this object and all others that are due; nothing for a lone one, a GET does it as well."""
+    async def _search_with_others(self, kind: str, known: _Kind, object_id: str) -> None:
+        """Read this object and those that join it; nothing for a lone one, a GET does it as well."""
         started = self._clock()
-        others = (id_ for id_, entry in known.entries.items() if id_ != object_id and entry.due(started))
-        ids = [object_id, *islice(others, PAGE - 1)]
+        in_haste = known.entries[object_id].max_age == 0
+        others = (
+            (entry.read_at, id_)
+            for id_, entry in known.entries.items()
+            if id_ != object_id and entry.joins(started, in_haste=in_haste)
+        )
+        ids = [object_id, *(id_ for _, id_ in heapq.nsmallest(PAGE - 1, others))]
         if len(ids) == 1:
             return
         try:
@@ -125,5 +138,7 @@ class Observations:
             known.failure, known.failed_at = error, self._clock()
             raise
         for id_ in ids:
-            if (hit := hits.get(id_)) is not None and (entry := known.entries.get(id_)) is not None:
-                entry.store(hit, read_at=started)
+            if (entry := known.entries.get(id_)) is not None:
+                entry.searched_at = started
+                if (hit := hits.get(id_)) is not None:
+                    entry.store(hit, read_at=started)

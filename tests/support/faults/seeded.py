@@ -289,8 +289,11 @@ BUGS: Final[Mapping[str, Bug]] = {
             _plan("delete"),
             (
                 "reconcilers/model/removal.py",
-                "        await client.delete_model(model.id)\n        return Outcome(requeue_after=0)",
-                "        await client.delete_model(model.id)\n        return Outcome(finalized=True)",
+                "        gone = await _remover(client).remove(model.id)\n        return None if gone",
+                (
+                    "        await client.delete_model(model.id)\n"
+                    "        return Outcome(finalized=True) if model"
+                ),
             ),
         ),
         _bug(

@@ -88,7 +88,7 @@ async def test_what_is_too_old_is_read_again(server: Server) -> None:
     assert await server.observe("a", 60) == 1
 
 
-async def test_one_search_refreshes_all_that_are_half_as_old_as_they_may_be(server: Server) -> None:
+async def test_one_search_refreshes_all(server: Server) -> None:
     ids = [f"m{n}" for n in range(100)]
     await server.remember(*ids)
     server.now += 61
@@ -109,16 +109,46 @@ async def test_objects_at_rest_cost_one_request_a_page(server: Server) -> None:
     assert server.gets == []
 
 
-async def test_the_young_are_left_out_of_the_search(server: Server) -> None:
+async def test_a_search_in_haste_leaves_out_the_young(server: Server) -> None:
     await server.remember("a", "b")
     server.now += 20
-    await server.observe("young", 60)
     server.documents["young"] = 0
+    await server.observe("young", 0)
     await server.observe("young", 60)
-    server.searches.clear()
+    assert server.searches == []
     server.now += 20
-    await server.observe("a", 30)
+    await server.observe("a", 0)
     assert set(server.searches[0]) == {"a", "b"}
+
+
+async def test_objects_that_began_at_different_times_fall_into_step(server: Server) -> None:
+    names = [str(number) for number in range(10)]
+    for name in names:
+        await server.remember(name)
+        server.now += 6
+    server.searches.clear()
+    server.now += 1
+    await server.observe("0")
+    server.now += 59
+    for name in names:
+        await server.observe(name)
+    assert [set(ids) for ids in server.searches] == [set(names)]
+    assert server.gets == []
+
+
+async def test_a_page_takes_those_first_whose_turn_was_longest_ago(server: Server) -> None:
+    await server.remember("young")
+    young = [f"y{number}" for number in range(PAGE)]
+    await server.remember(*young)
+    server.now += 10
+    await server.remember("asks")
+    server.now -= 20
+    await server.remember("old")
+    server.now += 80
+    await server.observe("asks")
+    (ids,) = server.searches
+    assert len(ids) == PAGE
+    assert {"asks", "old"} <= set(ids)
 
 
 async def test_who_asks_at_the_same_time_shares_the_request(server: Server) -> None:
@@ -140,7 +170,8 @@ async def test_who_asks_during_a_search_is_in_the_next_one(server: Server) -> No
     server.now += 0.1
     server.open.set()
     assert await asyncio.gather(first, *others) == [0, 7, 8]
-    assert [set(ids) for ids in server.searches] == [{"a", "b"}, {"c", "d"}]
+    assert len(server.searches) == 2
+    assert {"c", "d"} <= set(server.searches[1])
 
 
 async def test_a_search_that_began_too_early_does_not_count(server: Server) -> None:
@@ -165,6 +196,14 @@ async def test_a_missing_object_is_confirmed_by_get(server: Server) -> None:
     assert await server.observe("a") is None
     assert await server.observe("hidden") == 0
     assert (len(server.searches), server.gets) == (1, ["a", "hidden"])
+
+
+async def test_what_a_shared_search_lacks_is_not_searched_for_again(server: Server) -> None:
+    await server.remember("a", "b", "c")
+    server.unsearchable |= {"b", "c"}
+    server.now += 61
+    assert await asyncio.gather(*map(server.observe, "abc")) == [0, 0, 0]
+    assert (len(server.searches), sorted(server.gets)) == (1, ["b", "c"])
 
 
 async def test_absence_is_never_remembered(server: Server) -> None:

@@ -56,15 +56,20 @@ class ModelRemoval:
             return settled
         model_id = session.status.id or (settled.id if settled else None)
         model = await client.observe("model", model_id, max_age=0) if model_id else None
-        if model is None:
-            client.forget("model", model_id or "")
-            model = await managed.absent(session, client, role=Role.MODEL, revision=bodies.REVISION)
         if model is not None:
-            return await self._remove(session, client, model)
+            waiting = await self._remove(session, client, model)
+            if waiting is not None:
+                return waiting
+        while left := await managed.absent(session, client, role=Role.MODEL, revision=bodies.REVISION):
+            waiting = await self._remove(session, client, left)
+            if waiting is not None:
+                return waiting
         return await self._remove_group(session, client)
 
-    async def _remove(self, session: Session[RemoteModelStatus], client: MLCommons, model: Hit) -> Outcome:
-        """Bring the model down, then delete it; the next run proves the absence.
+    async def _remove(
+        self, session: Session[RemoteModelStatus], client: MLCommons, model: Hit
+    ) -> Outcome | None:
+        """Bring the model down, then delete it; None when it is proven to be gone.
 
         OpenSearch undeploys a model that pipelines and agents still call.
         """
@@ -86,8 +91,8 @@ class ModelRemoval:
             # Most go at the first undeploy. One that does not is looked at again before more is tried.
             if watch.polls > 1 or await is_loaded(client, model.id):
                 return Outcome(requeue_after=min(_LONGEST_POLL, _POLL * watch.polls))
-        await client.delete_model(model.id)
-        return Outcome(requeue_after=0)
+        gone = await _remover(client).remove(model.id)
+        return None if gone else Outcome(requeue_after=managed.DELETE_POLL)
 
     async def _remove_group(self, session: Session[RemoteModelStatus], client: MLCommons) -> Outcome:
         """Delete the group that was made for this model alone, unless somebody else uses it by now."""
@@ -121,6 +126,10 @@ class ModelRemoval:
         if error.code in {MLCode.BUSY, MLCode.NOT_FOUND}:
             return Outcome(requeue_after=managed.DELETE_POLL)
         return await managed.blocked(session, Reason.CONNECTION_UNAVAILABLE, error.message, after=5)
+
+
+def _remover(client: MLCommons) -> managed.Remover:
+    return managed.Remover("model", get=client.get_model, delete=client.delete_model, client=client)
 
 
 async def is_loaded(client: MLCommons, model_id: str) -> bool:
