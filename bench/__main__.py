@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +17,9 @@ import httpx
 from bench.driven import OperatorDriver
 from bench.fake_opensearch import start_fake
 from bench.figures import Figures
+from bench.neighbours import Neighbours
 from bench.raw import CONNECTIONS, RawDriver
-from bench.table import table
+from bench.table import STEPS, table
 from stack import versions
 from stack.local import Stack, open_stack
 from stack.operator_process import OperatorProcess, start_operator
@@ -28,6 +29,9 @@ from support.live_stage import Stage, open_stage
 
 RESULTS: Final = Path("bench-results")
 FAKE: Final = "fake"
+SETS_EACH: Final = 10
+SLOW: Final = 5.0
+"""Seconds that a slow server takes for an answer."""
 
 
 def main() -> int:
@@ -38,8 +42,15 @@ def main() -> int:
     parser.add_argument("--gates", type=int, nargs="*", default=[4], help="of the raw driver, each in turn")
     parser.add_argument("--opensearch", choices=[versions.OPENSEARCH_3, FAKE], default=versions.OPENSEARCH_3)
     parser.add_argument("--answer", type=float, default=0.02, help="seconds that the fake takes to answer")
-    parser.add_argument("--steps", nargs="+", default=["create", "resync", "edit", "rotate", "delete"])
+    parser.add_argument(
+        "--steps", nargs="+", default=STEPS, help="without `delete` all is left where it is (default: all)"
+    )
     parser.add_argument("--resyncs", type=int, default=1, help="that pass in a row, each measured")
+    parser.add_argument(
+        "--connections",
+        type=int,
+        help="with --opensearch fake: ten sets on each, beside a dead and a slow one",
+    )
     parser.add_argument("--raw-only", action="store_true", help="without the operator")
     parser.add_argument("--name", default="latest", help="of the files in bench-results/")
     chosen = parser.parse_args()
@@ -47,7 +58,7 @@ def main() -> int:
         if chosen.opensearch == FAKE:
             stack.use(start_fake(stack, answer=chosen.answer))
         stack.start(opensearch=(versions.OPENSEARCH_3,), kubernetes=True, models=True)
-        runs = list(_all_runs(stack, chosen))
+        runs = list(_beside_bad_ones(stack, chosen) if chosen.connections else _all_runs(stack, chosen))
     report = table(runs)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{chosen.name}.md").write_text(f"{report}\n")
@@ -69,7 +80,16 @@ def _all_runs(stack: Stack, chosen: argparse.Namespace) -> Iterator[Figures]:
                     yield from _said(_driven(stage, operator, sets, chosen.steps, chosen.resyncs))
 
 
-async def _raw(stage: Stage, gate: int, sets: int, steps: list[str]) -> list[Figures]:
+def _beside_bad_ones(stack: Stack, chosen: argparse.Namespace) -> Iterator[Figures]:
+    """Run the same connections alone, and then beside one that is dead and one that is slow."""
+    dead, slow = f"http://127.0.0.1:{stack.ports.take()}", start_fake(stack, answer=SLOW).url
+    for repeat in range(chosen.repeats):
+        for number, bad in enumerate([(), (dead, slow)]):
+            with open_stage(stack, f"bench-{repeat}-{number}") as stage, _operator(stage) as operator:
+                yield from _said([Neighbours(stage, operator, chosen.connections, SETS_EACH, bad).create()])
+
+
+async def _raw(stage: Stage, gate: int, sets: int, steps: Sequence[str]) -> list[Figures]:
     limits = httpx.Limits(max_connections=CONNECTIONS)
     node, prefix = stage.sets.node, f"{stage.kube.namespace}-{gate}"
     async with httpx.AsyncClient(base_url=node.url, limits=limits, timeout=60, trust_env=False) as client:
@@ -79,23 +99,30 @@ async def _raw(stage: Stage, gate: int, sets: int, steps: list[str]) -> list[Fig
             figures.append(await driver.edit())
         if "rotate" in steps:
             figures.append(await driver.rotate())
-        return [*figures, await driver.delete()]
+        if "delete" in steps:
+            figures.append(await driver.delete())
+        return figures
 
 
 def _driven(
-    stage: Stage, operator: OperatorProcess, sets: int, steps: list[str], resyncs: int
+    stage: Stage, operator: OperatorProcess, sets: int, steps: Sequence[str], resyncs: int
 ) -> Iterator[Figures]:
     stage.connect()
     driver = OperatorDriver(stage, operator)
     yield _counted(driver.create(sets), stage, stage.kube.namespace)
     if "resync" in steps:
         yield from (driver.resync() for _ in range(resyncs))
-    if "edit" in steps:
-        yield driver.edit()
-    if "rotate" in steps:
-        yield driver.rotate()
-    yield driver.delete()
-    stage.kube.delete_all()
+    for step, act in (
+        ("restart", driver.restart),
+        ("drift", driver.drift),
+        ("edit", driver.edit),
+        ("rotate", driver.rotate),
+        ("delete", driver.delete),
+    ):
+        if step in steps:
+            yield act()
+    if "delete" in steps:
+        stage.kube.delete_all()
 
 
 def _counted(figures: Figures, stage: Stage, prefix: str) -> Figures:

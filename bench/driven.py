@@ -15,7 +15,7 @@ from bench.usage import Usage, usage
 from bench.watching import SECONDS, Watch
 from stack.operator_process import OperatorProcess
 from support.live_kube import MERGE_PATCH, Document
-from support.live_metrics import kubernetes_writes, opensearch_requests
+from support.live_metrics import is_idle, kubernetes_writes, opensearch_requests, runs
 from support.live_stage import Stage
 from support.live_waiting import until
 
@@ -94,6 +94,31 @@ class OperatorDriver:
 
         return self._measure("rotate", act)
 
+    def drift(self) -> Figures:
+        """Change every model by hand, and from then on wait until every one is put back."""
+        models = [each["status"]["id"] for each in self.stage.kube.list("RemoteModel")]
+        remote, by_hand = self.stage.remote, {"description": "changed by hand"}
+        _side_by_side(lambda model: remote.change(model, by_hand), models)
+
+        def put_back() -> bool:
+            found = remote.find("models", f"{self.stage.kube.namespace} ").values()
+            return all(each["description"] != by_hand["description"] for each in found)
+
+        def put_back_all() -> None:
+            until(put_back, seconds=SECONDS, poll=1)
+
+        return self._measure("drift", put_back_all)
+
+    def restart(self) -> Figures:
+        """Start the operator again, and wait until it has looked at everything and rests."""
+        self.operator.stop()
+        began = time.monotonic()
+        self.operator.start()
+        objects = len(SET) * len(self.names) + 1
+        until(lambda: runs(self.operator) == objects and is_idle(self.operator), seconds=SECONDS, poll=0.25)
+        wall = time.monotonic() - began
+        return self._figures("restart", wall, None, self._look())
+
     def delete(self) -> Figures:
         """Delete every set at once, and wait until the last is gone."""
 
@@ -115,17 +140,22 @@ class OperatorDriver:
         began = time.monotonic()
         latencies = act() or ()
         wall = time.monotonic() - began
-        after = self._look()
+        return self._figures(step, wall, before, self._look(), latencies)
+
+    def _figures(
+        self, step: str, wall: float, before: _Look | None, after: _Look, latencies: Sequence[float] = ()
+    ) -> Figures:
+        """Return what a step has cost; `before` is None for one that began with the process."""
         return Figures(
             driver=self.label,
             step=step,
             sets=len(self.names),
             wall=wall,
-            requests=dict(after.requests - before.requests),
-            cpu=after.usage.cpu - before.usage.cpu,
+            requests=dict(after.requests - (before.requests if before else Counter())),
+            cpu=after.usage.cpu - (before.usage.cpu if before else 0),
             memory=after.usage.memory,
             peak=after.usage.peak,
-            writes=dict(after.writes - before.writes),
+            writes=dict(after.writes - (before.writes if before else Counter())),
             latencies=latencies,
         )
 

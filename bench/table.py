@@ -7,7 +7,7 @@ from itertools import groupby
 
 from bench.figures import Figures, Spread, percentile
 
-STEPS = ("create", "resync", "edit", "rotate", "delete")
+STEPS = ("create", "resync", "restart", "drift", "edit", "rotate", "delete")
 HEAD = (
     "sets",
     "step",

@@ -53,7 +53,11 @@ class Watch:
                 self._see(document, "ADDED")
             version = listed["metadata"]["resourceVersion"]
             while not self._over:
-                version = self._watch(client, path, version)
+                try:
+                    version = self._watch(client, path, version)
+                except httpx.HTTPError:
+                    if not self._over:  # else the servers may be going already
+                        raise
 
     def _watch(self, client: httpx.Client, path: str, version: str) -> str:
         params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "5"}

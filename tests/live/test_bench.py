@@ -24,6 +24,11 @@ def test_every_step_does_what_it_is_measured_for(stage: Stage, operator: Operato
     assert created.writes is not None
     assert sum(created.writes.values()) >= SETS * len(stage.left())
 
+    restarted = driver.restart()
+    assert {operation.partition("-")[0] for operation in restarted.requests} <= {"get", "search"}
+    drifted = driver.drift()
+    assert drifted.requests["update-model"] == SETS
+
     edited = driver.edit()
     assert edited.requests["update-model"] == SETS
     assert {
@@ -38,4 +43,4 @@ def test_every_step_does_what_it_is_measured_for(stage: Stage, operator: Operato
     deleted = driver.delete()
     assert deleted.requests["delete-model"] == SETS
     assert set(stage.left().values()) == {0}
-    assert len(table([created, edited, rotated, deleted]).splitlines()) == 2 + 4
+    assert len(table([created, restarted, drifted, edited, rotated, deleted]).splitlines()) == 2 + 6

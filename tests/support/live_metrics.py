@@ -45,6 +45,11 @@ def is_idle(operator: OperatorProcess) -> bool:
     return not any(sample.value for name in names for sample in _samples(operator, name))
 
 
+def runs(operator: OperatorProcess) -> int:
+    """Count the objects for which a run of this process has come to a good end."""
+    return len(list(_samples(operator, "opensearch_ml_resource_last_success_timestamp_seconds")))
+
+
 def sample(operator: OperatorProcess, name: str, /, **labels: str) -> float | None:
     """Return the value of the only series that has these labels, and may have more; None without one."""
     found = [each for each in _samples(operator, name) if labels.items() <= each.labels.items()]

@@ -14,7 +14,7 @@ from support.live_waiting import until
 
 ML = "/_plugins/_ml"
 KINDS = ("models", "connectors", "model_groups")
-EVERYTHING = {"query": {"match_all": {}}, "size": 1000}
+EVERYTHING = {"query": {"match_all": {}}, "size": 10_000}
 
 
 @dataclass(frozen=True, slots=True)
