@@ -58,10 +58,10 @@ class _Entry:
         old = now - self.read_at > self.max_age / 2
         return (old or not in_haste) and now - self.written_at > SETTLE_SECONDS
 
-    def store(self, hit: Hit | None, *, read_at: float) -> None:
+    def store(self, hit: Hit, *, read_at: float) -> None:
         """Keep a result, unless the object was written to after its request began."""
         if self.written_at < read_at:
-            self.hit = Hit(hit.id, compact(hit.source)) if hit is not None else None
+            self.hit = Hit(hit.id, compact(hit.source))
             self.read_at = read_at
 
 
@@ -100,7 +100,10 @@ class Observations:
         if not entry.known(since=since):
             started = self._clock()
             hit = await self._get(kind, object_id)
-            entry.store(hit, read_at=started)
+            if hit is None:
+                self.forget(kind, object_id)
+            else:
+                entry.store(hit, read_at=started)
             return hit
         return entry.hit
 

@@ -206,6 +206,17 @@ async def test_what_a_shared_search_lacks_is_not_searched_for_again(server: Serv
     assert (len(server.searches), sorted(server.gets)) == (1, ["b", "c"])
 
 
+async def test_what_is_gone_is_read_no_more(server: Server) -> None:
+    await server.remember("a", "b", "gone")
+    del server.documents["gone"]
+    server.now += 1
+    assert await server.observe("gone", 0) is None
+    server.searches.clear()
+    server.now += 61
+    await server.observe("a")
+    assert [set(ids) for ids in server.searches] == [{"a", "b"}]
+
+
 async def test_absence_is_never_remembered(server: Server) -> None:
     assert await server.observe("a") is None
     server.documents["a"] = 1
