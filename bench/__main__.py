@@ -20,6 +20,7 @@ from bench.figures import Figures
 from bench.neighbours import Neighbours
 from bench.raw import CONNECTIONS, RawDriver
 from bench.table import STEPS, table
+from bench.usage import OPENSEARCH, Servers
 from stack import versions
 from stack.local import Stack, open_stack
 from stack.operator_process import OperatorProcess, start_operator
@@ -93,7 +94,7 @@ async def _raw(stage: Stage, gate: int, sets: int, steps: Sequence[str]) -> list
     limits = httpx.Limits(max_connections=CONNECTIONS)
     node, prefix = stage.sets.node, f"{stage.kube.namespace}-{gate}"
     async with httpx.AsyncClient(base_url=node.url, limits=limits, timeout=60, trust_env=False) as client:
-        driver = RawDriver(client, gate, _connector(stage.sets), prefix)
+        driver = RawDriver(client, gate, _connector(stage.sets), prefix, _servers(stage))
         figures = [_counted(await driver.create(sets), stage, prefix)]
         if "edit" in steps:
             figures.append(await driver.edit())
@@ -108,7 +109,7 @@ def _driven(
     stage: Stage, operator: OperatorProcess, sets: int, steps: Sequence[str], resyncs: int
 ) -> Iterator[Figures]:
     stage.connect()
-    driver = OperatorDriver(stage, operator)
+    driver = OperatorDriver(stage, operator, _servers(stage))
     yield _counted(driver.create(sets), stage, stage.kube.namespace)
     if "resync" in steps:
         yield from (driver.resync() for _ in range(resyncs))
@@ -123,6 +124,16 @@ def _driven(
             yield act()
     if "delete" in steps:
         stage.kube.delete_all()
+
+
+def _servers(stage: Stage) -> Servers:
+    control_plane, node = stage.stack.control_plane, stage.sets.node
+    servers = {
+        OPENSEARCH: node.server,
+        "kube-apiserver": control_plane.api_server,
+        "etcd": control_plane.etcd,
+    }
+    return Servers({name: server.pid for name, server in servers.items() if server is not None})
 
 
 def _counted(figures: Figures, stage: Stage, prefix: str) -> Figures:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bench.figures import Figures
-from bench.usage import Usage, usage
+from bench.usage import Servers, Usage, usage
 from bench.watching import SECONDS, Watch
 from stack.operator_process import OperatorProcess
 from support.live_kube import MERGE_PATCH, Document
@@ -33,6 +33,7 @@ class OperatorDriver:
 
     stage: Stage
     operator: OperatorProcess
+    servers: Servers
     label: str = "operator"
     names: list[str] = field(default_factory=list)
 
@@ -112,12 +113,14 @@ class OperatorDriver:
     def restart(self) -> Figures:
         """Start the operator again, and wait until it has looked at everything and rests."""
         self.operator.stop()
+        servers = self.servers.cpu()
         began = time.monotonic()
         self.operator.start()
         objects = len(SET) * len(self.names) + 1
         until(lambda: runs(self.operator) == objects and is_idle(self.operator), seconds=SECONDS, poll=0.25)
         wall = time.monotonic() - began
-        return self._figures("restart", wall, None, self._look())
+        nothing = _Look(Usage(cpu=0, memory=0, peak=0), Counter(), Counter(), servers)
+        return self._figures("restart", wall, nothing, self._look())
 
     def delete(self) -> Figures:
         """Delete every set at once, and wait until the last is gone."""
@@ -143,19 +146,19 @@ class OperatorDriver:
         return self._figures(step, wall, before, self._look(), latencies)
 
     def _figures(
-        self, step: str, wall: float, before: _Look | None, after: _Look, latencies: Sequence[float] = ()
+        self, step: str, wall: float, before: _Look, after: _Look, latencies: Sequence[float] = ()
     ) -> Figures:
-        """Return what a step has cost; `before` is None for one that began with the process."""
         return Figures(
             driver=self.label,
             step=step,
             sets=len(self.names),
             wall=wall,
-            requests=dict(after.requests - (before.requests if before else Counter())),
-            cpu=after.usage.cpu - (before.usage.cpu if before else 0),
+            requests=dict(after.requests - before.requests),
+            cpu=after.usage.cpu - before.usage.cpu,
             memory=after.usage.memory,
             peak=after.usage.peak,
-            writes=dict(after.writes - (before.writes if before else Counter())),
+            writes=dict(after.writes - before.writes),
+            servers={name: cpu - before.servers[name] for name, cpu in after.servers.items()},
             latencies=latencies,
         )
 
@@ -164,6 +167,7 @@ class OperatorDriver:
             usage(self.operator.server.pid),
             opensearch_requests(self.operator, self.stage.kube.namespace),
             kubernetes_writes(self.operator),
+            self.servers.cpu(),
         )
 
     def _write(self, method: str, kind: str, name: str, body: Document) -> None:
@@ -180,6 +184,7 @@ class _Look:
     usage: Usage
     requests: Counter[str]
     writes: Counter[str]
+    servers: dict[str, float]
 
 
 def _side_by_side(act: Callable[[str], None], names: Sequence[str]) -> None:

@@ -25,6 +25,8 @@ class Figures:
     """The most that it has had so far."""
     writes: Mapping[str, int] | None = None
     """Writes to the API server by resource, kopf's finalizers left out."""
+    servers: Mapping[str, float] = field(default_factory=dict)
+    """CPU of the servers on the same machine meanwhile."""
     latencies: Sequence[float] = field(default=())
     """From apply to Ready, of each set."""
     refused: int = 0

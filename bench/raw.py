@@ -17,6 +17,7 @@ from typing import Any, Final
 import httpx
 
 from bench.figures import Figures
+from bench.usage import Servers
 from support.live_remote import ML
 
 CONNECTIONS: Final = 16
@@ -49,6 +50,7 @@ class RawDriver:
     gate: int
     connector: dict[str, Any]
     prefix: str
+    servers: Servers
     requests: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     stuck: int = 0
@@ -124,6 +126,7 @@ class RawDriver:
     async def _measured(self, step: str, count: int, work: Sequence[Coroutine[Any, Any, None]]) -> Figures:
         self.requests.clear()
         self.refused = self.stuck = 0
+        servers = self.servers.cpu()
         began = time.monotonic()
         async with asyncio.timeout(SECONDS):
             await asyncio.gather(*work)
@@ -132,6 +135,7 @@ class RawDriver:
             step=step,
             sets=count,
             wall=time.monotonic() - began,
+            servers=self.servers.since(servers),
             requests=dict(self.requests),
             latencies=tuple(made.seconds for made in self.sets) if step == "create" else (),
             refused=self.refused,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from bench.figures import Figures, Spread, percentile
+from bench.usage import OPENSEARCH
 
 STEPS = ("create", "resync", "restart", "drift", "edit", "rotate", "delete")
 HEAD = (
@@ -17,6 +18,8 @@ HEAD = (
     "Ready p50 s",
     "Ready p99 s",
     "CPU s",
+    "OpenSearch CPU s",
+    "Kubernetes CPU s",
     "memory MiB",
     "peak MiB",
     "requests per set",
@@ -51,6 +54,8 @@ def _cells(runs: Sequence[Figures]) -> list[str]:
         _spread([percentile(each, 0.5) for each in ready]),
         _spread([percentile(each, 0.99) for each in ready]),
         _spread([each.cpu for each in runs if each.cpu is not None]),
+        _spread([each.servers[OPENSEARCH] for each in runs if OPENSEARCH in each.servers], digits=1),
+        _spread([_kubernetes(each) for each in runs if OPENSEARCH in each.servers], digits=1),
         _spread([each.memory for each in runs if each.memory is not None], digits=0),
         _spread([each.peak for each in runs if each.peak is not None], digits=0),
         _spread([sum(each.requests.values()) / each.sets for each in runs]),
@@ -59,6 +64,10 @@ def _cells(runs: Sequence[Figures]) -> list[str]:
         _spread([float(each.spare) for each in runs], digits=0),
         _spread([sum(each.writes.values()) / each.sets for each in runs if each.writes is not None]),
     ]
+
+
+def _kubernetes(run: Figures) -> float:
+    return sum(cpu for name, cpu in run.servers.items() if name != OPENSEARCH)
 
 
 def _spread(values: Sequence[float], *, digits: int = 2) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+OPENSEARCH: Final = "OpenSearch"
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 _UTIME, _STIME = 11, 12
 """Places in /proc/PID/stat behind the name, as proc(5) counts them less three."""
@@ -35,3 +37,18 @@ def usage(pid: int) -> Usage:
         memory=kibibytes["VmRSS"] / 1024,
         peak=kibibytes["VmHWM"] / 1024,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The servers that work beside a driver on the same processors, by name: their processes."""
+
+    pids: Mapping[str, int]
+
+    def cpu(self) -> dict[str, float]:
+        """Return the CPU seconds that each has used so far."""
+        return {name: usage(pid).cpu for name, pid in self.pids.items()}
+
+    def since(self, before: Mapping[str, float]) -> dict[str, float]:
+        """Return the CPU seconds that each has used since then."""
+        return {name: cpu - before[name] for name, cpu in self.cpu().items()}

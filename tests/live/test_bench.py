@@ -6,6 +6,7 @@ import pytest
 
 from bench.driven import OperatorDriver
 from bench.table import table
+from bench.usage import OPENSEARCH, Servers
 from stack.operator_process import OperatorProcess
 from support.live_stage import Stage
 
@@ -15,11 +16,14 @@ SETS = 3
 @pytest.mark.exhaustive
 def test_every_step_does_what_it_is_measured_for(stage: Stage, operator: OperatorProcess) -> None:
     stage.connect()
-    driver = OperatorDriver(stage, operator)
+    server = stage.sets.node.server
+    assert server is not None
+    driver = OperatorDriver(stage, operator, Servers({OPENSEARCH: server.pid}))
 
     created = driver.create(SETS)
     assert (created.requests["register-model"], created.requests["deploy-model"]) == (SETS, SETS)
     assert len(created.latencies) == SETS
+    assert created.servers[OPENSEARCH] > 0
     assert 0 < min(created.latencies) <= max(created.latencies) <= created.wall
     assert created.writes is not None
     assert sum(created.writes.values()) >= SETS * len(stage.left())

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from bench.raw import RawDriver
+from bench.usage import Servers
 from support.fake_mlcommons import FakeMLCommons
 from support.fake_mlcommons.cluster import Call
 
@@ -33,7 +34,7 @@ async def server() -> AsyncIterator[FakeMLCommons]:
 @pytest.fixture
 async def driver(server: FakeMLCommons) -> AsyncIterator[RawDriver]:
     async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
-        yield RawDriver(client, gate=2, connector=CONNECTOR, prefix="bench")
+        yield RawDriver(client, gate=2, connector=CONNECTOR, prefix="bench", servers=Servers({}))
 
 
 async def test_every_step_does_what_it_is_measured_for(server: FakeMLCommons, driver: RawDriver) -> None:

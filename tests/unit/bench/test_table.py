@@ -6,6 +6,7 @@ import pytest
 
 from bench.figures import Figures, Spread, percentile
 from bench.table import HEAD, STEPS, table
+from bench.usage import OPENSEARCH
 
 
 def figures(driver: str = "operator", step: str = "create", sets: int = 10, wall: float = 1.0) -> Figures:
@@ -31,9 +32,16 @@ def test_several_runs_are_told_by_least_middle_and_most() -> None:
     assert line[HEAD.index("requests per set")] == "2.00"
 
 
+def test_the_servers_are_those_of_opensearch_and_those_of_kubernetes() -> None:
+    one = Figures("raw", "create", 1, 1.0, {}, servers={OPENSEARCH: 3.0, "etcd": 0.5, "kube-apiserver": 1.0})
+    line = cells(table([one]))[2]
+    assert line[HEAD.index("OpenSearch CPU s")] == "3.0"
+    assert line[HEAD.index("Kubernetes CPU s")] == "1.5"
+
+
 def test_what_was_not_measured_is_empty() -> None:
     line = cells(table([figures()]))[2]
-    for name in ("Ready p50 s", "CPU s", "peak MiB", "writes per set"):
+    for name in ("Ready p50 s", "CPU s", "OpenSearch CPU s", "peak MiB", "writes per set"):
         assert line[HEAD.index(name)] == ""
     assert Spread.of([]) is None
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bench.usage import usage
+from bench.usage import Servers, usage
 
 
 def test_a_process_that_works_is_seen_to() -> None:
@@ -27,3 +27,12 @@ def test_a_process_that_works_is_seen_to() -> None:
 def test_a_process_that_is_gone() -> None:
     with pytest.raises(FileNotFoundError):
         usage(2**22 + 1)
+
+
+def test_servers_are_told_by_name_from_a_moment_on() -> None:
+    servers = Servers({"this": os.getpid()})
+    before = servers.cpu()
+    end = time.process_time() + 0.1
+    while time.process_time() < end:
+        pass
+    assert servers.since(before)["this"] >= 0.05
