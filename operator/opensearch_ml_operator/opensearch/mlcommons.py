@@ -166,7 +166,7 @@ class MLCommonsClient:
 
     async def loaded_nodes(self, model_id: str) -> int:
         """Count the nodes that have a predictor for the model; what a failed deploy leaves is none."""
-        segment(model_id)
+        segment(model_id)  # refused alone, before it spoils the request of others
         model = (await self._profiles.ask(model_id)).models.get(model_id)
         return sum(node.predictor is not None for node in model.nodes.values()) if model else 0
 
