@@ -28,6 +28,8 @@ class Fact:
     message: str = ""
     stalled: bool = False
     """Nothing will change until a person acts."""
+    awaited: bool = False
+    """It comes by itself, unless something goes wrong: a new object shows it only when that takes long."""
 
 
 def true(type_: ConditionType, message: str = "") -> Fact:

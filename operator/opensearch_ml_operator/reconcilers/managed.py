@@ -22,6 +22,8 @@ NET = 300.0
 """Seconds after which something is looked at again although an event should have woken it long ago."""
 GRACE = 5.0
 """Seconds for which a new object waits for what it refers to without a word."""
+CROWD = 30.0
+"""Seconds for which it does so when that is on its way: among many objects each waits for its turn."""
 LEAVING = 60.0
 """Seconds for which users that are being deleted too are waited for without a word."""
 PARKED = 30.0
@@ -42,8 +44,9 @@ def freshness(interval: str) -> float:
 async def unconnected(session: Session[StatusBase], verdict: Fact | Unknown) -> Outcome:
     """Show why the connection cannot be used; the connection wakes its dependents when it can."""
     if isinstance(verdict, Fact):
-        if not session.waited(GRACE):
-            return Outcome(requeue_after=GRACE)
+        grace = CROWD if verdict.awaited else GRACE
+        if not session.waited(grace):
+            return Outcome(requeue_after=grace)
         await session.record(verdict)
     return Outcome(requeue_after=NET)
 

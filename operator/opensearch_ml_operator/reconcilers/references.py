@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from ..models.cluster_connection import AllowedNamespaces
 from ..models.snapshot import ObjectKey, Snapshot
 from .conditions import Fact, false
 from .ports import MLCommons
-from .session import Ports
+from .session import IN_PROGRESS, Ports
 
 CONNECTION = "OpenSearchConnection"
 CLUSTER_CONNECTION = "ClusterOpenSearchConnection"
@@ -171,7 +171,9 @@ def remote_id(ports: Ports, key: ObjectKey, *, missing: Reason, not_ready: Reaso
     if isinstance(id_, str) and id_ and not _is_just_adopted(snapshot):
         return id_
     verdict = ready(snapshot)
-    return _not_ready(key, not_ready, _words(verdict) if verdict else "It has not been created yet.")
+    if verdict is None:
+        return replace(_not_ready(key, not_ready, "It has not been created yet."), awaited=True)
+    return replace(_not_ready(key, not_ready, _words(verdict)), awaited=verdict.get("reason") in IN_PROGRESS)
 
 
 def _is_just_adopted(snapshot: Snapshot) -> bool:

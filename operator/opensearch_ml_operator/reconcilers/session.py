@@ -20,7 +20,7 @@ from .records import moment, parse_status, timestamp
 
 StatusT_co = TypeVar("StatusT_co", bound=StatusBase, covariant=True)
 
-_IN_PROGRESS = frozenset(
+IN_PROGRESS = frozenset(
     {
         Reason.CREATING,
         Reason.UPDATING,
@@ -29,6 +29,7 @@ _IN_PROGRESS = frozenset(
         Reason.DEPLOY_TASK_RUNNING,
     }
 )
+"""Reasons of an object that is on its way to Ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,4 +199,4 @@ class Session(Generic[StatusT_co]):
 
 
 def _is_trouble(ready: Condition) -> bool:
-    return ready.status != "True" and ready.reason not in _IN_PROGRESS
+    return ready.status != "True" and ready.reason not in IN_PROGRESS

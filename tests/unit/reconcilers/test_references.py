@@ -109,6 +109,7 @@ def test_what_does_not_exist_or_has_no_id_is_a_fact() -> None:
 
     facts = [each for each in (missing, new, failing, going) if isinstance(each, Fact)]
     assert [fact.reason for fact in facts] == [Reason.CONNECTOR_NOT_FOUND, *[Reason.CONNECTOR_NOT_READY] * 3]
+    assert [fact.awaited for fact in facts] == [False, True, False, False]
     assert "SecretNotFound" in facts[2].message
     assert "deleted" in facts[3].message
 

@@ -8,6 +8,7 @@ import pytest
 
 from opensearch_ml_operator.errors import MLCode
 from opensearch_ml_operator.models.snapshot import ObjectKey
+from opensearch_ml_operator.reconcilers import managed
 from opensearch_ml_operator.reconcilers.managed import PARKED
 from support.memory_opensearch import MemoryOpenSearch
 from support.memory_ports import NAMESPACE, SECRET, ready
@@ -148,6 +149,28 @@ async def test_a_spec_that_cannot_be_followed_gives_the_slots_back(
 
     assert gate.inside == 0
     assert driver.condition("Ready")[0] == "False"
+
+
+@pytest.mark.parametrize(
+    ("state", "quiet"),
+    [
+        ({}, managed.CROWD),
+        (ready("False", "Creating"), managed.CROWD),
+        (ready("False", "SecretNotFound"), managed.GRACE),
+    ],
+    ids=["untouched", "creating", "in trouble"],
+)
+async def test_a_new_model_waits_for_its_connector_without_a_word(
+    driver: Driver, cluster: MemoryOpenSearch, state: dict[str, Any], quiet: float
+) -> None:
+    driver.stage.store.change(KEY, created=driver.stage.clock.now().isoformat())
+    driver.stage.store.change(ObjectKey("MLConnector", NAMESPACE, "embeddings"), status=state)
+    began = driver.stage.clock.seconds
+    await driver.until(lambda _: "conditions" in driver.status)
+
+    assert driver.stage.clock.seconds - began == quiet
+    assert driver.condition("Ready") == ("False", "ConnectorNotReady")
+    assert cluster.count("register_model") == 0
 
 
 async def test_a_model_that_waits_for_its_turn_does_not_blame_its_group(
