@@ -55,7 +55,7 @@ async def serve(port: int, answer: float) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).is_success
+        return httpx.get(url, trust_env=False, timeout=READY_SECONDS).is_success
     except httpx.TransportError:
         return False
 
