@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..models.snapshot import ObjectKey, Snapshot
 from ..reconcilers.outcome import Reconciler
-from ..reconcilers.references import CONNECTOR
+from ..reconcilers.references import CLUSTER_CONNECTION, CONNECTION, CONNECTOR
 from .cache import Cache, Change, Identity
 from .finalizing import Finalizations
 from .links import Links, namespace_key, references_of
@@ -216,7 +216,12 @@ def _wants_run(change: Change) -> bool:
 
 
 def _priority_when_listed(snapshot: Snapshot) -> Priority:
-    """Of thousands of objects seen at start, those with unfinished business go first."""
+    """Of thousands of objects seen at start, those with unfinished business go first.
+
+    So do connections: what runs before its connection was looked at has to run once more.
+    """
+    if snapshot.key.kind in {CONNECTION, CLUSTER_CONNECTION}:
+        return Priority.URGENT
     settled = (
         not snapshot.deleting
         and snapshot.status.get("observedGeneration") == snapshot.generation

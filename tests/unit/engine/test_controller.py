@@ -123,6 +123,16 @@ async def test_of_a_listing_the_unfinished_objects_go_first() -> None:
         assert rig.models.names == ["new", "edited", "asked", "settled", "handled"]
 
 
+async def test_of_a_listing_connections_go_before_who_is_at_rest() -> None:
+    settled = {"observedGeneration": 1}
+    rig = Rig(FakeReconciler(), workers=1)
+    rig.controller.observe(None, snapshot("model", status=settled))
+    rig.controller.observe(None, snapshot("main", kind="OpenSearchConnection", status=settled))
+    async with rig:
+        await rig.settle()
+        assert rig.models.names == ["main", "model"]
+
+
 async def test_a_change_of_what_a_connector_shows_wakes_its_models() -> None:
     async with start() as rig:
         rig.controller.observe("ADDED", connector())
