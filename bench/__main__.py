@@ -59,13 +59,18 @@ def main() -> int:
         if chosen.opensearch == FAKE:
             stack.use(start_fake(stack, answer=chosen.answer))
         stack.start(opensearch=(versions.OPENSEARCH_3,), kubernetes=True, models=True)
-        runs = list(_beside_bad_ones(stack, chosen) if chosen.connections else _all_runs(stack, chosen))
-    report = table(runs)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{chosen.name}.md").write_text(f"{report}\n")
-    (RESULTS / f"{chosen.name}.json").write_text(json.dumps([each.as_dict() for each in runs], indent=1))
-    print(report)
+        runs: list[Figures] = []
+        for run in _beside_bad_ones(stack, chosen) if chosen.connections else _all_runs(stack, chosen):
+            runs.append(run)
+            _write(runs, chosen.name)  # what is broken off has told what it had
+    print(table(runs))
     return 0
+
+
+def _write(runs: Sequence[Figures], name: str) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text(f"{table(runs)}\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps([each.as_dict() for each in runs], indent=1))
 
 
 def _all_runs(stack: Stack, chosen: argparse.Namespace) -> Iterator[Figures]:
