@@ -14,6 +14,7 @@ import httpx
 from support.live_kube import Kube, is_ready
 
 SECONDS: Final = 600.0
+POLL: Final = 0.1
 
 Document = dict[str, Any]
 
@@ -48,7 +49,9 @@ class Watch:
     def _follow(self) -> None:
         path = self._kube.path(self._kind)
         with self._kube.control_plane.client() as client:
-            listed = client.get(path).raise_for_status().json()
+            while (answer := client.get(path)).status_code == httpx.codes.TOO_MANY_REQUESTS:
+                time.sleep(POLL)  # the API server has just heard of the kind
+            listed = answer.raise_for_status().json()
             for document in listed["items"]:
                 self._see(document, "ADDED")
             version = listed["metadata"]["resourceVersion"]
