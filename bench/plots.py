@@ -20,6 +20,8 @@ WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 360, 70, 40, 180, 50
 COLOURS: Final = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b", "#7f7f7f")
 TICKS: Final = 5
 PERCENT: Final = 100.0
+WORK: Final = ("create", "edit", "rotate", "delete")
+"""Steps whose cost is that of the sets alone: a start, or a time that passes, has one of its own."""
 
 Point: TypeAlias = tuple[float, float]
 Run: TypeAlias = Mapping[str, Any]
@@ -82,10 +84,10 @@ def latencies(runs: Sequence[Run], sets: int) -> Chart:
 
 
 def costs(runs: Sequence[Run]) -> Chart:
-    """Return the operator's processor time for one set in each step, by the number of sets."""
+    """Return the operator's processor time for one set in each step that is work, by the number of sets."""
     spent: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        if run["cpu"] is not None:
+        if run["cpu"] is not None and run["step"] in WORK:
             spent[run["step"]][run["sets"]].append(1000 * run["cpu"] / run["sets"])
     sizes = sorted({sets for by_size in spent.values() for sets in by_size})
     lines = {

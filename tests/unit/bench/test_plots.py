@@ -38,12 +38,13 @@ def test_costs_are_of_one_set_and_the_middle_of_several_runs() -> None:
     runs = [
         *(run(sets=10, cpu=cpu) for cpu in (0.1, 0.5, 0.2)),
         run(sets=1000, cpu=30.0),
-        run(sets=1000, step="resync", cpu=4.0),
+        run(sets=1000, step="delete", cpu=4.0),
+        run(sets=1000, step="restart", cpu=9.0),
         run("raw"),
     ]
     chart = costs(runs)
     assert chart.names == ["10", "1,000"]
-    assert chart.lines == {"create": [(0, pytest.approx(20.0)), (1, 30.0)], "resync": [(1, 4.0)]}
+    assert chart.lines == {"create": [(0, pytest.approx(20.0)), (1, 30.0)], "delete": [(1, 4.0)]}
 
 
 def test_a_picture_names_its_lines_and_axes() -> None:
