@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from component.conftest import Stage
 from opensearch_ml_operator.cli.cluster import PLURALS
 from opensearch_ml_operator.cli.exits import Exit
 from support.command_line import Ran, run
+from support.eventually import eventually
 from support.scene import CONNECTORS, MODELS, URL, Scene
 
 from .test_holding import effects
@@ -92,6 +94,8 @@ async def test_everything_is_adopted_and_nothing_changed(world: Scene, hand: htt
         await model(hand, "resting", deploy=False, connector_id=second, is_enabled=False),
         await model(hand, "Embeddings", model_group_id=group, **whole),
     }
+    states = Counter({"DEPLOYED": 2, "REGISTERED": 1})
+    await eventually(lambda: Counter(each["model_state"] for each in world.ml.models.values()) == states)
     world.connection()
     await world.ready(seconds=60)
     world.ml.requests.clear()

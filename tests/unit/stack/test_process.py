@@ -124,8 +124,10 @@ def test_children_end_with_an_exception(log_file: Path) -> None:
 
 
 OWNER = f"""
-import os, pathlib, sys, threading, time
+import os, pathlib, signal, sys, threading, time
 from stack.process import Processes
+for number in (signal.SIGINT, signal.SIGHUP):  # a job in the background may have been told to ignore them
+    signal.signal(number, signal.SIG_DFL)
 processes = Processes()
 STUBBORN = {STUBBORN!r}
 def start():
