@@ -78,7 +78,7 @@ async def test_no_form_of_a_credential_gets_out(
     await _show_all(world, lines)
     world.ml.heal()
     world.ml.fail("*", times=3, status=500, reason=f"{TOKEN} and {PASSWORD}")
-    await world.ready(seconds=30)
+    await world.ready(seconds=90)
     await _show_all(world, lines)
     world.ml.deploy_outcomes.extend(["failed"])
     world.secret("key", token=NEXT)
@@ -91,7 +91,7 @@ async def test_no_form_of_a_credential_gets_out(
     await world.becomes(CONNECTIONS, "main", "Reachable", "AuthenticationFailed", seconds=20)
     world.secret("main-login", username="admin", password=PASSWORD)
     world.edit(MODELS, "model", description="x")
-    await world.ready(seconds=30)
+    await world.ready(seconds=90)
     await _show_all(world, lines)
 
 
