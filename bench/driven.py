@@ -160,7 +160,7 @@ class OperatorDriver:
             memory=after.usage.memory,
             peak=after.usage.peak,
             writes=dict(after.writes - before.writes),
-            servers={name: cpu - before.servers[name] for name, cpu in after.servers.items()},
+            servers=self.servers.since(before.servers),
             latencies=latencies,
         )
 
