@@ -124,14 +124,19 @@ async def test_a_search_in_haste_leaves_out_the_young(server: Server) -> None:
 async def test_objects_that_began_at_different_times_fall_into_step(server: Server) -> None:
     names = [str(number) for number in range(10)]
     for name in names:
-        await server.remember(name)
-        server.now += 6
-    server.searches.clear()
-    server.now += 1
-    await server.observe("0")
-    server.now += 59
+        server.documents[name] = 0
+        server.observations.remember(MODEL, name)
+        server.observations.invalidate(MODEL, name)  # written just now: it is read by itself
+        server.now += 1
+        await server.observe(name, 40)
+        server.now += 2
+    assert (server.searches, server.gets) == ([], names)
+    server.gets.clear()
+    server.now += 12
+    await server.observe("0", 40)
+    server.now += 39
     for name in names:
-        await server.observe(name)
+        await server.observe(name, 40)
     assert [set(ids) for ids in server.searches] == [set(names)]
     assert server.gets == []
 
