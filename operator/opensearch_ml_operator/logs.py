@@ -119,6 +119,9 @@ class _Watched:
                 self.redactor.learn(value)
         return data
 
+    async def revision(self, namespace: str, name: str, *, max_age: float) -> str | None:
+        return await self.source.revision(namespace, name, max_age=max_age)
+
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
         return await self.source.config_map(namespace, name)  # nothing secret, and CA certificates are long
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -49,6 +49,8 @@ class MemoryOpenSearch:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
         self.failures: dict[str, deque[Failure]] = defaultdict(deque)
+        self.meanwhile: dict[str, Callable[[], object]] = {}
+        """What somebody else does while the next such call is under way."""
         self.deployed_state: deque[str] = deque()
         """The states that the next deploys lead to; DEPLOYED when nothing is said."""
 
@@ -260,6 +262,7 @@ class MemoryOpenSearch:
 
     def _begin(self, call: str) -> Failure | None:
         self.calls.append(call)
+        self.meanwhile.pop(call, lambda: None)()
         failure = self.failures[call].popleft() if self.failures[call] else None
         self._clock.seconds += failure.takes if failure is not None else 0.0
         return failure

@@ -85,6 +85,11 @@ class MemorySecrets:
     async def secret(self, namespace: str, name: str) -> SecretData | None:
         return self.secrets.get((namespace, name))
 
+    async def revision(self, namespace: str, name: str, *, max_age: float) -> str | None:
+        del max_age
+        data = await self.secret(namespace, name)
+        return None if data is None else data.revision
+
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
         return self.config_maps.get((namespace, name))
 

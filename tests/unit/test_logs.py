@@ -191,6 +191,9 @@ class OneSecret:
     async def secret(self, namespace: str, name: str) -> SecretData | None:
         return SecretData("1", {"key": b"s3cr3t-value"}) if (namespace, name) == ("team", "login") else None
 
+    async def revision(self, namespace: str, name: str, *, max_age: float) -> str | None:
+        raise NotImplementedError
+
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
         del namespace, name
         return SecretData("1", {"ca.crt": b"certificate"})

@@ -239,5 +239,8 @@ class _Filled:
             return SecretData("", dict.fromkeys(self.to_fill[name], b"not known yet"))
         return await self.live.secret(namespace, name)
 
+    async def revision(self, namespace: str, name: str, *, max_age: float) -> str | None:
+        return "" if name in self.to_fill else await self.live.revision(namespace, name, max_age=max_age)
+
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
         return await self.live.config_map(namespace, name)

@@ -91,10 +91,10 @@ class KubeClient:
         """Close the connections; requests in flight fail."""
         await self._rest.close()
 
-    async def read(self, target: Target) -> dict[str, Any] | None:
+    async def read(self, target: Target, *, accept: str = JSON) -> dict[str, Any] | None:
         """GET one object; None when the API server says that it does not exist."""
         try:
-            return await self.request("GET", target)
+            return await self.request("GET", target, accept=accept)
         except ObjectGoneError:
             return None
 

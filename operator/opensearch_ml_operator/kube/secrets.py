@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from ..reconcilers.ports import SecretData
 from .client import KubeClient
 from .targets import CONFIG_MAPS, SECRETS, Target
 
+_METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
 
 class KubeSecretSource:
-    """Implements `SecretSource`: reads live, keeps nothing."""
+    """Implements `SecretSource`: reads live, and keeps revisions alone. `clock` is monotonic, in seconds."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
+        self._clock = clock
+        self._revisions: dict[tuple[str, str], tuple[float, str | None]] = {}
 
     async def secret(self, namespace: str, name: str) -> SecretData | None:
         """Read a Secret; None when it does not exist.
@@ -24,6 +29,19 @@ class KubeSecretSource:
         """
         body = await self._client.read(Target(SECRETS, namespace, name))
         return None if body is None else SecretData(_revision(body), _decoded(body.get("data")))
+
+    async def revision(self, namespace: str, name: str, *, max_age: float) -> str | None:
+        """Return the revision that a Secret had at most `max_age` seconds ago; None without the Secret.
+
+        Asks for its metadata alone. Raises KubernetesUnavailableError, KubernetesForbiddenError.
+        """
+        asked = self._clock()
+        read_at, revision = self._revisions.get((namespace, name), (float("-inf"), None))
+        if read_at < asked - max_age:
+            body = await self._client.read(Target(SECRETS, namespace, name), accept=_METADATA)
+            revision = None if body is None else _revision(body)
+            self._revisions[namespace, name] = asked, revision
+        return revision
 
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
         """Read a ConfigMap, `data` and `binaryData` together; None when it does not exist.

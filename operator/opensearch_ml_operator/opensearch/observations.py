@@ -61,7 +61,8 @@ class _Entry:
     def store(self, hit: Hit, *, read_at: float) -> None:
         """Keep a result, unless the object was written to after its request began."""
         if self.written_at < read_at:
-            self.hit = Hit(hit.id, compact(hit.source))
+            if hit != self.hit:  # what has not changed stays the same object: nobody compares it any further
+                self.hit = Hit(hit.id, compact(hit.source))
             self.read_at = read_at
 
 

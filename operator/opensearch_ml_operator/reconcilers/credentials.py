@@ -20,6 +20,8 @@ class Credentials:
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
+        """The revision of each Secret that was read, by its name."""
         self._revisions: list[str] = []
 
     @property
@@ -57,6 +59,7 @@ class Credentials:
                 f"Secret {secret} does not exist in namespace {namespace}. "
                 "Create it, or change the reference.",
             )
+        self.secrets[secret] = data.revision
         wanted = dict(keys) if keys is not None else {key: key for key in data.data}
         wanted |= {name: key for name, key in optional.items() if key in data.data}
         if not wanted:

@@ -268,10 +268,13 @@ class StatusStore(Protocol):
 
 
 class SecretSource(Protocol):
-    """Reads Secrets and ConfigMaps by name; nothing is cached."""
+    """Reads Secrets and ConfigMaps by name; nothing of what they hold is kept."""
 
     async def secret(self, namespace: str, name: str) -> SecretData | None:
         """Read a Secret; None when it does not exist."""
+
+    async def revision(self, namespace: str, name: str, *, max_age: float) -> str | None:
+        """Return the revision that a Secret had at most `max_age` seconds ago; None without the Secret."""
 
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
         """Read a ConfigMap; None when it does not exist."""

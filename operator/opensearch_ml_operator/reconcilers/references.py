@@ -68,6 +68,17 @@ def named_connection(ports: Ports, snapshot: Snapshot) -> ObjectKey:
     return connection_key(connector) if connector is not None else own
 
 
+def followed(ports: Ports, snapshot: Snapshot) -> tuple[ObjectKey, ...]:
+    """Return all that an object refers to: its connection first, then a connector and a group by name."""
+    named = ((CONNECTOR, snapshot.spec.get("connectorRef")), (GROUP, snapshot.spec.get("modelGroupRef")))
+    others = (
+        ObjectKey(kind, snapshot.key.namespace, str(ref.get("name")))
+        for kind, ref in named
+        if isinstance(ref, dict)
+    )
+    return used_connection(ports, snapshot), *others
+
+
 def connection_of(kind: Any, name: str, namespace: str) -> ObjectKey:
     """Return the key of a connection by kind and name, as an object in this namespace means it."""
     if kind == CLUSTER_CONNECTION:

@@ -67,6 +67,7 @@ class Session(Generic[StatusT_co]):
         self.ports = ports
         self.snapshot = snapshot
         self.status: StatusT_co = parse_status(status_model, snapshot.status)
+        self.wrote = False
         self.standing: tuple[Fact, ...] = ()
         """What is so for all of this pass, and is recorded along with everything else."""
         self._status_model = status_model
@@ -157,6 +158,7 @@ class Session(Generic[StatusT_co]):
         if changed.to_body() == before.to_body() and self.snapshot.status:
             return
         wanted = changed.model_copy(update={"last_sync_time": self.now, **(along or {})})
+        self.wrote = True
         self.snapshot = await self._write(wanted.to_body(), strict=strict)
         self.status = parse_status(self._status_model, self.snapshot.status)
         self._announce(before)

@@ -8,6 +8,7 @@ from opensearch_ml_operator.errors import KubernetesForbiddenError, KubernetesUn
 from opensearch_ml_operator.kube.client import KubeClient
 from opensearch_ml_operator.kube.secrets import KubeSecretSource
 from support.fake_kube import FakeKube, Fault
+from support.memory_clock import Clock
 
 
 @pytest.fixture
@@ -70,3 +71,20 @@ async def test_unknown_is_not_missing(source: KubeSecretSource, kube: FakeKube) 
     kube.fail(Fault(status=403))
     with pytest.raises(KubernetesForbiddenError):
         await source.config_map("default", "ca")
+
+
+async def test_a_revision_is_read_once_for_many_who_ask(client: KubeClient, kube: FakeKube) -> None:
+    clock = Clock()
+    source = KubeSecretSource(client, clock=clock.monotonic)
+    kube.create("secrets", {"metadata": {"name": "key"}, "stringData": {"a": "x"}})
+    secret = await source.secret("default", "key")
+    assert secret is not None
+    assert [await source.revision("default", "key", max_age=60) for _ in range(3)] == [secret.revision] * 3
+    assert kube.counts == {("get", "secrets", ""): 2}
+
+    kube.patch("secrets", "key", {"data": {"a": "eQ=="}})
+    clock.seconds += 61
+    assert await source.revision("default", "key", max_age=60) != secret.revision
+    kube.delete("secrets", "key")
+    clock.seconds += 61
+    assert await source.revision("default", "key", max_age=60) is None

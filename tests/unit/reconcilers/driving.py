@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,21 @@ class Driver:
     async def once(self) -> Outcome:
         run = self.reconciler.finalize if self.snapshot.deleting else self.reconciler.reconcile
         return await run(self.snapshot)
+
+    async def calls(self) -> int:
+        """Run once more, and count the calls of Python functions that it takes."""
+        calls = 0
+
+        def count(_frame: object, event: str, _argument: object) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        sys.setprofile(count)
+        try:
+            await self.once()
+        finally:
+            sys.setprofile(None)
+        return calls
 
     async def rest(self, *, within: float = 3600.0) -> Outcome:
         """Run until the object rests; AssertionError when it does not come to rest in time."""

@@ -24,6 +24,7 @@ from ..ports import MLCommons
 from ..records import digest
 from ..references import Connected
 from ..refusal import STALLED_INTERVAL
+from ..rests import Rests
 from ..session import Ports, Session
 from . import adopted, bodies, change, recovery, redeploy
 from .change import InPlace, NewRevision, Refuse
@@ -43,9 +44,13 @@ class ConnectorReconciler:
         self._revisions = Revisions(self._creation)
         self._trials = Trials(ports, self._creation)
         self._corrections = Corrections(ports.monotonic)
+        self._rests = Rests(ports, "connector")
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Bring the newest revision to what the spec and the Secrets say; remove revisions nobody needs."""
+        at_rest = await self._rests.same(snapshot)
+        if at_rest is not None:
+            return at_rest
         session = Session(self._ports, snapshot, MLConnectorStatus)
         wanted = await resolve(session)
         if isinstance(wanted, Outcome):
@@ -80,6 +85,7 @@ class ConnectorReconciler:
 
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Delete all revisions once no model uses them, and prove it."""
+        self._rests.forget(snapshot.uid)
         live = await managed.live(self._ports, snapshot)
         if live is None:
             return Outcome(finalized=True)
@@ -215,7 +221,16 @@ class ConnectorReconciler:
         if drift:
             return await self._correct(session, wanted, observed.source, drift)
         kept = await self._revisions.drop_previous(session, wanted)
-        return await _settled(session, wanted, previous=kept)
+        outcome = await _settled(session, wanted, previous=kept)
+        if not kept and status.candidate is None and status.trial is None:
+            self._rests.note(
+                session,
+                observed,
+                outcome,
+                interval=wanted.spec.resync_interval,
+                secrets=wanted.credentials.secrets,
+            )
+        return outcome
 
     async def _change(
         self, session: Session[MLConnectorStatus], wanted: Wanted, observed: Mapping[str, Any]

@@ -19,6 +19,7 @@ from ..outcome import Outcome
 from ..ports import MLCommons
 from ..records import digest, parse_spec
 from ..references import Connected
+from ..rests import Rests
 from ..session import Ports, Session
 from . import bodies
 
@@ -29,9 +30,13 @@ class GroupReconciler:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._creation = Creation()
+        self._rests = Rests(ports, "group")
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Bring the remote group to what the spec says."""
+        rest = await self._rests.same(snapshot)
+        if rest is not None:
+            return rest
         session = Session(self._ports, snapshot, MLModelGroupStatus)
         spec = parse_spec(MLModelGroupSpec, snapshot.spec)
         if isinstance(spec, Fact):
@@ -65,6 +70,7 @@ class GroupReconciler:
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Delete the group once no model is in it, and prove it."""
         self._leave(snapshot)
+        self._rests.forget(snapshot.uid)
         live = await managed.live(self._ports, snapshot)
         if live is None:
             return Outcome(finalized=True)
@@ -175,7 +181,10 @@ class GroupReconciler:
             await client.update_group(id_, body)
             session.event("Updated", f"Changed {', '.join(sorted(body))} of the group.")
         await session.record(*_ready(), spec_hash=digest(desired))
-        return Outcome(requeue_after=managed.resync(spec.resync_interval))
+        outcome = Outcome(requeue_after=managed.resync(spec.resync_interval))
+        if not body:
+            self._rests.note(session, observed, outcome, interval=spec.resync_interval)
+        return outcome
 
     async def _delete(self, session: Session[MLModelGroupStatus], client: MLCommons) -> Outcome:
         settled = await managed.settle_intent(session, self._creation, client, role=Role.GROUP)

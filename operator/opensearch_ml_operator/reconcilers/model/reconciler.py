@@ -20,6 +20,7 @@ from ..creation.steps import Creation
 from ..outcome import Outcome
 from ..ports import Hit
 from ..records import digest
+from ..rests import Rests
 from ..session import Ports, Session
 from . import bodies, computed, internal_connector, own_group, rejoin
 from .deployment import Deployment
@@ -31,7 +32,7 @@ from .probe import Probes
 from .references import Resolved, known_group, resolve
 from .registration import Registration
 from .removal import ModelRemoval, is_loaded
-from .target import Target, deployment, is_down, synced
+from .target import Target, deployment, is_all_known, is_down, synced
 from .watch import Watches
 
 
@@ -49,9 +50,13 @@ class ModelReconciler:
         self._deployment = Deployment(self._creation, self._watches, self._corrections)
         self._holding = ModelHolding(self._watches)
         self._removal = ModelRemoval(ports, self._creation, self._watches)
+        self._rests = Rests(ports, "model")
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Take the next step."""
+        at_rest = await self._rests.same(snapshot)
+        if at_rest is not None:
+            return at_rest
         session = Session(self._ports, snapshot, RemoteModelStatus)
         spec = bodies.parse(snapshot.spec)
         if isinstance(spec, Fact):
@@ -71,6 +76,7 @@ class ModelReconciler:
     async def finalize(self, snapshot: Snapshot) -> Outcome:
         """Take the next step towards removal."""
         self._leave(snapshot)
+        self._rests.forget(snapshot.uid)
         live = await managed.live(self._ports, snapshot)
         outcome = await self._removal.run(live) if live is not None else Outcome(finalized=True)
         if outcome.finalized:
@@ -199,7 +205,7 @@ class ModelReconciler:
             case Rest(fact):
                 blocked = await self._export.keep(session, target.spec)
                 facts = (*synced(problem or blocked), fact)
-                rest = await self._rest(session, target, source, facts, probing=probing)
+                rest = await self._rest(session, target, observed, facts, probing=probing)
                 return rest if blocked is None else Outcome(requeue_after=AGAIN)
 
     async def _observe(self, session: Session[RemoteModelStatus], target: Target, *, now: bool) -> Hit | None:
@@ -308,12 +314,13 @@ class ModelReconciler:
         self,
         session: Session[RemoteModelStatus],
         target: Target,
-        source: Mapping[str, Any],
+        observed: Hit,
         facts: tuple[Fact, ...],
         *,
         probing: bool,
     ) -> Outcome:
         """Probe if that is due. Show that all is well, or all but what the facts say."""
+        source = adoption.seen(session.snapshot, observed.source)
         target.resolved.leave(session.snapshot.key)
         if stale := rejoin.stale_part(session, target, source):
             return await self._deployment.send_again(session, target, stale, rejoin.deployed_at(source))
@@ -347,7 +354,10 @@ class ModelReconciler:
         if leaving is not None:
             return leaving
         waits = (managed.resync(target.spec.resync_interval), probed.after)
-        return Outcome(requeue_after=min((wait for wait in waits if wait is not None), default=None))
+        outcome = Outcome(requeue_after=min((wait for wait in waits if wait is not None), default=None))
+        if is_all_known(session, target) and all(fact.holds for fact in facts):
+            self._rests.note(session, observed, outcome, interval=target.spec.resync_interval)
+        return outcome
 
     async def _lost(self, session: Session[RemoteModelStatus], target: Target) -> Outcome:
         """Forget the id of a model that the server says is not there, and begin again."""

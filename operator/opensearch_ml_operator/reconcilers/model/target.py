@@ -102,6 +102,18 @@ def is_down(session: Session[RemoteModelStatus]) -> bool:
     return deployed is not None and deployed.reason == Reason.UPDATING.value
 
 
+def is_all_known(session: Session[RemoteModelStatus], target: Target) -> bool:
+    """Whether nothing but its document and its references says how the model is, as long as it rests.
+
+    Otherwise there is more to look at: Secrets of its own connector, probes, where its id is to stand, or
+    the nodes' memory.
+    """
+    spec = target.spec
+    more = (target.internal, spec.probe, spec.export_id, session.status.export)
+    down = spec.deploy and (target.resolved.held or is_down(session))
+    return not down and all(each is None for each in more)
+
+
 def synced(problem: Fact | None = None) -> tuple[Fact, ...]:
     """Return the facts of a model that is registered, and in step with its spec unless there is a problem."""
     return (
