@@ -46,6 +46,7 @@ def main() -> int:
     parser.add_argument(
         "--steps", nargs="+", default=STEPS, help="without `delete` all is left where it is (default: all)"
     )
+    parser.add_argument("--interval", type=int, default=30, help="seconds from one resync to the next")
     parser.add_argument("--resyncs", type=int, default=1, help="that pass in a row, each measured")
     parser.add_argument(
         "--connections",
@@ -83,7 +84,7 @@ def _all_runs(stack: Stack, chosen: argparse.Namespace) -> Iterator[Figures]:
                     yield from _said(asyncio.run(_raw(stage, gate, sets, chosen.steps)))
             if not chosen.raw_only:
                 with open_stage(stack, name) as stage, _operator(stage) as operator:
-                    yield from _said(_driven(stage, operator, sets, chosen.steps, chosen.resyncs))
+                    yield from _said(_driven(stage, operator, sets, chosen))
 
 
 def _beside_bad_ones(stack: Stack, chosen: argparse.Namespace) -> Iterator[Figures]:
@@ -111,13 +112,14 @@ async def _raw(stage: Stage, gate: int, sets: int, steps: Sequence[str]) -> list
 
 
 def _driven(
-    stage: Stage, operator: OperatorProcess, sets: int, steps: Sequence[str], resyncs: int
+    stage: Stage, operator: OperatorProcess, sets: int, chosen: argparse.Namespace
 ) -> Iterator[Figures]:
     stage.connect()
-    driver = OperatorDriver(stage, operator, _servers(stage))
+    driver = OperatorDriver(stage, operator, _servers(stage), interval=chosen.interval)
+    steps: Sequence[str] = chosen.steps
     yield _counted(driver.create(sets), stage, stage.kube.namespace)
     if "resync" in steps:
-        yield from (driver.resync() for _ in range(resyncs))
+        yield from (driver.resync() for _ in range(chosen.resyncs))
     for step, act in (
         ("restart", driver.restart),
         ("drift", driver.drift),

@@ -13,7 +13,7 @@ import httpx
 
 from support.live_kube import Kube, is_ready
 
-SECONDS: Final = 600.0
+SECONDS: Final = 3600.0
 POLL: Final = 0.1
 
 Document = dict[str, Any]

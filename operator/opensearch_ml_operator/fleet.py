@@ -214,13 +214,15 @@ class _Sheet:
     def _add(self, snapshot: Snapshot) -> None:
         key, status = snapshot.key, snapshot.status
         owner = (key.kind, key.namespace, key.name)
-        ready = snapshot.condition(ConditionType.READY)
+        conditions = snapshot.conditions
+        ready = conditions.get(ConditionType.READY, {})
         state, reason = _text(ready, "status") or "Unknown", _text(ready, "reason")
         self._info.add_metric((*owner, _connection(snapshot), _text(status, "id"), state, reason), 1)
         self._counts[key.kind, key.namespace, state, reason] += 1
-        self._unresolved[key.kind, key.namespace] += _waits_for_create(snapshot)
-        for type_, its in _conditions(snapshot):
-            self._condition.add_metric((*owner, type_, its), 1)
+        self._unresolved[key.kind, key.namespace] += _waits_for_create(conditions)
+        for type_ in ConditionType:
+            if type_ in conditions and (its := _text(conditions[type_], "status")):
+                self._condition.add_metric((*owner, type_, its), 1)
         if snapshot.deleting and (asked := moment(snapshot.deleted)) is not None:
             self._deletion.add_metric(owner, asked.timestamp())
         if key.kind in _CONNECTIONS:
@@ -255,12 +257,6 @@ def tasks_of(snapshot: Snapshot) -> Iterator[Mapping[str, Any]]:
     return (task for task in tasks if isinstance(task, Mapping)) if isinstance(tasks, list) else iter(())
 
 
-def _conditions(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    for type_ in ConditionType:
-        if status := _text(snapshot.condition(type_), "status"):
-            yield type_.value, status
-
-
 def _is_true(snapshot: Snapshot, type_: ConditionType) -> bool:
     return snapshot.condition(type_).get("status") == "True"
 
@@ -272,11 +268,9 @@ def _connection(snapshot: Snapshot) -> str:
     return named or _text(snapshot.status, "connection")
 
 
-def _waits_for_create(snapshot: Snapshot) -> bool:
-    reasons = (
-        snapshot.condition(each).get("reason") for each in (ConditionType.SYNCED, ConditionType.DELETABLE)
-    )
-    return Reason.WAITING_FOR_UNRESOLVED_CREATE in reasons
+def _waits_for_create(conditions: Mapping[str, Mapping[str, Any]]) -> bool:
+    decisive = (conditions.get(each, {}) for each in (ConditionType.SYNCED, ConditionType.DELETABLE))
+    return any(each.get("reason") == Reason.WAITING_FOR_UNRESOLVED_CREATE for each in decisive)
 
 
 def _text(body: Mapping[str, Any], key: str) -> str:

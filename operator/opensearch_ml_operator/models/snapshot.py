@@ -87,10 +87,14 @@ class Snapshot:
 
     def condition(self, type_: str) -> Mapping[str, Any]:
         """Return the condition of this type as it is stored, empty when it is not there; never raises."""
+        return self.conditions.get(type_, {})
+
+    @property
+    def conditions(self) -> Mapping[str, Mapping[str, Any]]:
+        """The conditions as they are stored, by type; never raises."""
         conditions = self.status.get("conditions")
         known = conditions if isinstance(conditions, list) else []
-        found = (each for each in known if isinstance(each, Mapping) and each.get("type") == type_)
-        return next(found, {})
+        return {str(each.get("type")): each for each in known if isinstance(each, dict)}
 
     def with_status(self, status: Mapping[str, Any], *, resource_version: str) -> Snapshot:
         """Return the object as it stands after a status write."""
