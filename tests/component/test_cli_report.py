@@ -16,8 +16,9 @@ from component.conftest import Stage
 from opensearch_ml_operator import __version__
 from opensearch_ml_operator.cli.exits import Exit
 from support.command_line import Ran, run
+from support.eventually import eventually
 from support.fake_kube.faults import Fault
-from support.scene import CONNECTORS, GROUPS, Scene, connector_spec
+from support.scene import CONNECTORS, GROUPS, MODELS, Scene, connector_spec
 
 from .test_cli_looks import install
 
@@ -64,6 +65,9 @@ async def scene(stage: Stage) -> Scene:
     coded = base64.b64encode(USERS["admin"].encode()).decode()
     world.kube.logs["operator-1"] = f"started\nsent {KEY} as admin:{USERS['admin']}, {coded}\n"
     await world.ready(seconds=60)
+    world.edit(MODELS, "model", description="another one")
+    await eventually(lambda: any(each["reason"] == "Updated" for each in world.kube.events))
+    await world.quiet(seconds=60)
     return world
 
 
@@ -93,7 +97,7 @@ async def test_the_bundle_has_what_helps_and_no_credential(stage: Stage, tmp_pat
                 assert form.encode() not in data, name
     assert b"started" in files["operator/operator-1.log"]
     assert b'"DEPLOYED"' in files["objects/remotemodels.json"]
-    assert b'"Registered"' in files["events.json"]
+    assert b'"Updated"' in files["events.json"]
     assert b'"rights"' in files["doctor.json"]
     assert b"managedFields" not in files["objects/mlconnectors.json"]
     assert files["missing.txt"] == b""

@@ -116,7 +116,10 @@ class Registration:
         return None
 
     async def _record(self, session: Session[RemoteModelStatus], target: Target, created: Created) -> None:
-        session.event("Registered", f"Registered in OpenSearch as {created.id}.")
+        if created.found:
+            session.event(
+                "Found", f"Found {created.id} in OpenSearch by its marker: it was registered before."
+            )
         changes: dict[str, Any] = {
             "id": created.id,
             "origin": "Created",

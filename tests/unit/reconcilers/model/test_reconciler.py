@@ -48,6 +48,19 @@ async def test_a_group_of_a_users_is_not_deleted_after_it_took_the_place_of_the_
     assert cluster.docs["model"] == {}
 
 
+async def test_what_is_registered_is_no_news_and_what_is_found_is(
+    driver: Driver, cluster: MemoryOpenSearch
+) -> None:
+    cluster.fail("register_model", MLCode.AMBIGUOUS, carried_out=True)
+    await driver.rest()
+    assert driver.stage.events.reasons == ["Found"]
+
+    driver.stage.events.posted.clear()
+    cluster.docs["model"].clear()
+    await driver.rest()
+    assert driver.stage.events.reasons == ["ExternalIDChanged"]
+
+
 async def test_an_unresolved_register_is_not_lost_when_the_group_is_taken_out_of_the_spec(
     driver: Driver, cluster: MemoryOpenSearch
 ) -> None:
