@@ -131,7 +131,7 @@ class Fleet(Collector):
     def _connections(self) -> Iterator[Metric]:
         loads = _gauge(
             "gate_in_flight",
-            "Registers, deploys, probes and changes of settings that the connection's cluster works on.",
+            "Groups, registers, deploys, probes and changes of settings that the cluster works on.",
             "namespace connection gate",
         )
         limits = _gauge(

@@ -11,7 +11,7 @@ from prometheus_client.samples import Sample
 
 from stack.operator_process import OperatorProcess
 
-HEALTH_CHECKS = frozenset({"get-info", "check-plugin", "get-settings"})
+HEALTH_CHECKS = frozenset({"get-info", "check-plugin", "get-settings", "get-nodes"})
 
 
 def scrape(operator: OperatorProcess) -> str:

@@ -13,13 +13,14 @@ from typing import Any, Final
 
 from opensearch_ml_operator.errors import ObjectGoneError, StatusConflictError
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
-from opensearch_ml_operator.opensearch.gate import Gate
+from opensearch_ml_operator.opensearch.gate import Bounds, Gate
 from opensearch_ml_operator.reconcilers.ports import (
     ConnectionSettings,
     Export,
     GateName,
     Owner,
     SecretData,
+    ServerInfo,
 )
 from opensearch_ml_operator.reconcilers.session import Ports
 from support.memory_aws import MemoryAWS
@@ -193,7 +194,7 @@ class MemoryPool:
         return self.private
 
     def gate(self, key: ObjectKey, name: GateName) -> Gate:
-        return self._gates.setdefault((key, name), Gate(4, self.woken.append, clock=lambda: 0.0))
+        return self._gates.setdefault((key, name), Gate(Bounds(4, 4), self.woken.append, clock=lambda: 0.0))
 
     async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MemoryOpenSearch:
         del settings
@@ -202,9 +203,9 @@ class MemoryPool:
     async def drop(self, key: ObjectKey) -> None:
         self.clients.pop(key, None)
 
-    def report(self, key: ObjectKey, *, healthy: bool, private_addresses_allowed: bool = True) -> None:
-        self.private = private_addresses_allowed
-        (self.unavailable.discard if healthy else self.unavailable.add)(key)
+    def report(self, key: ObjectKey, found: ServerInfo | None) -> None:
+        self.private = found is None or found.private_addresses_allowed
+        (self.unavailable.add if found is None else self.unavailable.discard)(key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,37 @@
 """Keeps registers and deploys few without making anyone wait: who is refused is woken when there is room.
 
-How many is learned from the answers. A node of ML Commons that is pushed too hard breaks in ways that cost
-more than waiting: a register that is answered 429 may have written its model, a deploy may stay DEPLOYING
-for good (`MLTaskManager`, rejected by the thread pool). So one bad answer halves the limit, and only a row
-of good ones brings it back up, one by one.
+How many is learned from the answers; the pool says with how many to begin. A node of ML Commons that is
+pushed too hard breaks in ways that cost more than waiting: a register that is answered 429 may have written
+its model, a deploy may stay DEPLOYING for good (`MLTaskManager`, rejected by the thread pool). So one bad
+answer halves the limit, and only a row of good ones brings it back up, one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from ..models.snapshot import ObjectKey
 
-START: Final = 4
-"""A limit that a node of two cores with default settings took in every run (2.19, 3.6 seen)."""
 _STEADY: Final = 5
 """How many rounds of good answers, each as many as the limit, let one more in."""
 _ONE_TROUBLE: Final = 5.0
 """Seconds in which bad answers count as one: those of requests that were sent together."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """With how many a gate begins, and the most that it ever lets in."""
+
+    start: int
+    most: int
+
+
 class Gate:
     """At most `limit` owners inside, at most one per lane; first come, first woken.
 
-    `limit` begins at START or at `most`, and stays between 1 and `most`. `clock` is monotonic, in seconds.
+    `limit` begins at `start`, and stays between 1 and `most`. `clock` is monotonic, in seconds.
 
     `exists` tells who is still there: when there is no room left, nobody else's place counts. Room is not
     reserved for whoever is woken: he may have changed his mind. So a refused owner should also come back by
@@ -33,14 +40,14 @@ class Gate:
 
     def __init__(
         self,
-        most: int,
+        bounds: Bounds,
         wake: Callable[[ObjectKey], None],
         *,
         clock: Callable[[], float],
         exists: Callable[[ObjectKey], bool] = lambda _: True,
     ) -> None:
-        self._most = most
-        self._limit = min(START, most)
+        self._bounds = bounds
+        self._limit = bounds.start
         self._wake = wake
         self._clock = clock
         self._exists = exists
@@ -87,17 +94,17 @@ class Gate:
         if known:
             self._wake_fitting()
 
-    def resize(self, most: int) -> None:
-        """Let more in, or fewer; a person has thought about it, so what was learned is forgotten."""
-        if most != self._most:
-            self._most = most
-            self._limit = min(START, most)
+    def resize(self, bounds: Bounds) -> None:
+        """Let more in, or fewer: what was learned with others is forgotten."""
+        if bounds != self._bounds:
+            self._bounds = bounds
+            self._limit = bounds.start
             self._wake_fitting()
 
     def good(self) -> None:
         """Note an answer of a server that is at ease."""
         self._good += 1
-        if self._good >= _STEADY * self._limit and self._limit < self._most:
+        if self._good >= _STEADY * self._limit and self._limit < self._bounds.most:
             self._good = 0
             self._limit += 1
             self._wake_fitting()

@@ -12,6 +12,7 @@ class Operation(StrEnum):
     GET_INFO = "get-info"
     CHECK_PLUGIN = "check-plugin"
     GET_SETTINGS = "get-settings"
+    GET_NODES = "get-nodes"
     READ_SETTINGS = "read-settings"
     UPDATE_SETTINGS = "update-settings"
     CREATE_CONNECTOR = "create-connector"
@@ -39,7 +40,9 @@ class Operation(StrEnum):
     SEARCH_AGENTS = "search-agents"
 
 
-HEALTH_CHECKS: Final = frozenset({Operation.GET_INFO, Operation.CHECK_PLUGIN, Operation.GET_SETTINGS})
+HEALTH_CHECKS: Final = frozenset(
+    {Operation.GET_INFO, Operation.CHECK_PLUGIN, Operation.GET_SETTINGS, Operation.GET_NODES}
+)
 """Whoever sends these reports the result himself."""
 
 SEARCHES: Final = frozenset(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeAlias
 
 from ..models.snapshot import ObjectKey
 from ..reconcilers.aws import AWSSource
-from ..reconcilers.ports import ConnectionSettings, GateName, TokenSource
+from ..reconcilers.ports import ConnectionSettings, GateName, ServerInfo, TokenSource
 from . import searches
-from .gate import Gate
+from .gate import Bounds, Gate
 from .identity import ClusterIdentity
 from .imprint import Imprint
 from .login import login_of
@@ -25,6 +25,10 @@ _LET_THROUGH: Final[Mapping[Operation, GateName]] = {
     Operation.REGISTER_MODEL: "register",
     Operation.DEPLOY_MODEL: "deploy",
 }
+_AT_EASE: Final = 4
+"""How many registers, and deploys, a node with default settings took in every run (2.19, 3.6 seen)."""
+_REFUSES: Final = 10
+"""How many such a node takes before it refuses more: with other settings, or more nodes, in proportion."""
 _SLOW: Final = 10.0
 """Seconds after which a register or deploy is answered by a server in trouble; 20 to 400 ms are usual."""
 _TOO_MANY_REQUESTS: Final = "429"
@@ -41,6 +45,7 @@ class _Client:
     checked: bool = False
     available: bool = False
     private_addresses_allowed: bool = True
+    tasks_at_once: Mapping[GateName, int] = field(default_factory=dict)
 
 
 class Pool:
@@ -92,11 +97,8 @@ class Pool:
         """Return the connection's gate for this purpose; it outlives the client."""
         gate = self._gates.get((key, name))
         if gate is None:
-            current = self._clients.get(key)
-            settings = current.settings if current is not None else ConnectionSettings(endpoints=())
-            gate = self._gates[key, name] = Gate(
-                _most(settings, name), self._wake, clock=self._clock, exists=self._exists
-            )
+            bounds = self._bounds(key, name)
+            gate = self._gates[key, name] = Gate(bounds, self._wake, clock=self._clock, exists=self._exists)
         return gate
 
     def loads(self) -> Iterator[tuple[ObjectKey, str, int, int]]:
@@ -117,9 +119,9 @@ class Pool:
             return old.client
         new = self._build(key, settings)
         self._clients[key] = new
-        for (owner, name), gate in self._gates.items():
-            if owner == key:
-                gate.resize(_most(settings, name))
+        if old is not None:
+            new.tasks_at_once = old.tasks_at_once
+        self._resize_gates(key)
         if old is not None:
             await old.transport.retire(new.transport if _place(old.settings) == _place(settings) else None)
         return new.client
@@ -132,19 +134,31 @@ class Pool:
         if old is not None:
             await old.transport.retire()
 
-    def report(self, key: ObjectKey, *, healthy: bool, private_addresses_allowed: bool = True) -> None:
+    def report(self, key: ObjectKey, found: ServerInfo | None) -> None:
         """Record the result of a health check; nothing for a connection that is gone."""
         current = self._clients.get(key)
         if current is not None:
             current.checked = True
-            current.available = healthy
-            if healthy:
-                current.private_addresses_allowed = private_addresses_allowed
+            current.available = found is not None
+            if found is not None:
+                current.private_addresses_allowed = found.private_addresses_allowed
+                current.tasks_at_once = found.tasks_at_once
+                self._resize_gates(key)
 
     async def aclose(self) -> None:
         """Drop all connections."""
         for key in tuple(self._clients):
             await self.drop(key)
+
+    def _resize_gates(self, key: ObjectKey) -> None:
+        for (owner, name), gate in self._gates.items():
+            if owner == key:
+                gate.resize(self._bounds(key, name))
+
+    def _bounds(self, key: ObjectKey, name: GateName) -> Bounds:
+        current = self._clients.get(key)
+        settings = current.settings if current is not None else ConnectionSettings(endpoints=())
+        return _bounds(settings, current.tasks_at_once if current is not None else {}, name)
 
     def _build(self, key: ObjectKey, settings: ConnectionSettings) -> _Client:
         transport: Transport = self._transport(
@@ -191,11 +205,21 @@ def _place(settings: ConnectionSettings) -> tuple[object, ...]:
     return settings.endpoints, settings.ca, settings.server_name
 
 
-def _most(settings: ConnectionSettings, name: GateName) -> int:
+def _bounds(settings: ConnectionSettings, tasks_at_once: Mapping[GateName, int], name: GateName) -> Bounds:
+    """Return how many may be inside a gate: as the spec says, and no more than the cluster takes.
+
+    Registers and deploys begin with a part of what it takes, because it breaks before it refuses.
+    """
     limits: Mapping[GateName, int] = {
+        "group": settings.max_in_flight,  # a request like others; two of one name must not meet
         "register": settings.max_registers,
         "deploy": settings.max_deploys,
         "probe": settings.max_probes,
         "settings": 1,  # a list is read, then written whole: two at a time would lose each other's entries
     }
-    return limits[name]
+    most = limits[name]
+    if name not in _LET_THROUGH.values():
+        return Bounds(start=most, most=most)
+    takes = tasks_at_once.get(name, _REFUSES)
+    most = max(1, min(most, takes))
+    return Bounds(start=max(1, min(most, takes * _AT_EASE // _REFUSES)), most=most)

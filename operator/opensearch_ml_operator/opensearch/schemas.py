@@ -149,6 +149,12 @@ class Settings(Answer):
         return None
 
 
+class Nodes(Answer):
+    """GET /_cluster/state/nodes: the nodes by id."""
+
+    nodes: Mapping[str, Any] = Field(default_factory=dict)
+
+
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
 

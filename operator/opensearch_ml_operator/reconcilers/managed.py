@@ -14,7 +14,7 @@ from .creation import protocol
 from .creation.protocol import Role
 from .creation.steps import NEW, Created, Creation
 from .outcome import Outcome
-from .ports import Hit, MLCommons
+from .ports import GateName, Hit, MLCommons
 from .references import Connected, Unknown
 from .session import Ports, Session
 
@@ -174,9 +174,9 @@ class Remover:
 
 def leave_gates(ports: Ports, snapshot: Snapshot, key: ObjectKey) -> None:
     """Give up the places in all gates of a connection: the object waits for something else, or is going."""
-    ports.pool.gate(key, "register").leave(snapshot.key)
-    ports.pool.gate(key, "deploy").leave(snapshot.key)
-    ports.pool.gate(key, "probe").leave(snapshot.key)
+    names: tuple[GateName, ...] = ("group", "register", "deploy", "probe")
+    for name in names:
+        ports.pool.gate(key, name).leave(snapshot.key)
 
 
 async def settle_intent(

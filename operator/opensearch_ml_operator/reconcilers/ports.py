@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 from ..models.snapshot import ObjectKey, Snapshot
 from .aws import Signing
 
+GateName: TypeAlias = Literal["group", "register", "deploy", "probe", "settings"]
+
 
 @dataclass(frozen=True, slots=True)
 class SecretData:
@@ -39,6 +41,8 @@ class ServerInfo:
     cluster_uuid: str
     capabilities: tuple[str, ...]
     private_addresses_allowed: bool
+    tasks_at_once: Mapping[GateName, int] = field(default_factory=dict)
+    """How many registers and deploys its nodes run before they refuse more; empty when nobody may know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +227,6 @@ class Gate(Protocol):
         """Leave, or stop being parked, and wake whoever fits now; no error for a stranger."""
 
 
-GateName: TypeAlias = Literal["register", "deploy", "probe", "settings"]
-
-
 class ConnectionPool(Protocol):
     """The clients of the connections, by key of the connection object."""
 
@@ -239,7 +240,7 @@ class ConnectionPool(Protocol):
         """Whether the cluster lets connectors call private addresses, as the last health check saw it."""
 
     def gate(self, key: ObjectKey, name: GateName) -> Gate:
-        """Return the gate that keeps the registers, deploys, probes or settings of this connection few."""
+        """Return the gate that keeps these requests of the connection few, and apart from each other."""
 
     async def put(self, key: ObjectKey, settings: ConnectionSettings) -> MLCommons:
         """Return the client with these settings, made anew (and not available yet) if they have changed."""
@@ -247,8 +248,8 @@ class ConnectionPool(Protocol):
     async def drop(self, key: ObjectKey) -> None:
         """Forget the connection; its client is closed when the calls in flight are done."""
 
-    def report(self, key: ObjectKey, *, healthy: bool, private_addresses_allowed: bool = True) -> None:
-        """Record the result of a health check."""
+    def report(self, key: ObjectKey, found: ServerInfo | None) -> None:
+        """Record the result of a health check: what it found, None when the cluster cannot be used."""
 
 
 class StatusStore(Protocol):

@@ -55,6 +55,7 @@ _AGENTS = (2, 13)
 ROUTES = (
     Route("get-info", "GET", "/", settings.get_info, "cluster:monitor/main"),
     Route("get-settings", "GET", "/_cluster/settings", settings.get_settings, "cluster:monitor/state"),
+    Route("get-nodes", "GET", "/_cluster/state/nodes", settings.get_nodes, "cluster:monitor/state"),
     Route(
         "put-settings", "PUT", "/_cluster/settings", settings.put_settings, "cluster:admin/settings/update"
     ),

@@ -31,6 +31,7 @@ def default_settings(trusted: tuple[str, ...]) -> Doc:
         f"{PREFIX}model_access_control_enabled": "false",
         f"{PREFIX}model_auto_deploy.enable": "true",
         f"{PREFIX}max_register_model_tasks_per_node": "10",
+        f"{PREFIX}max_deploy_model_tasks_per_node": "10",
         f"{PREFIX}safe_delete_model": "false",
         f"{PREFIX}task_dispatcher.eligible_node_role.remote_model": ["data", "ml"],
         TRUSTED: [*_DEFAULT_TRUSTED, *trusted],
@@ -55,6 +56,11 @@ async def get_settings(cluster: Cluster, call: Call) -> Doc:
         given = {**cluster.persistent, **cluster.transient}
         layers["defaults"] = {key: value for key, value in cluster.defaults.items() if key not in given}
     return {name: layer for name, layer in layers.items() if layer}
+
+
+async def get_nodes(cluster: Cluster, call: Call) -> Doc:  # noqa: ARG001 - all handlers are called alike
+    """Answer as with a filter for the names."""
+    return {"nodes": {node: {"name": node} for node in cluster.nodes}}
 
 
 async def put_settings(cluster: Cluster, call: Call) -> Doc:

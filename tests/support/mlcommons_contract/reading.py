@@ -33,6 +33,14 @@ async def private_addresses_follow_the_setting(t: Target) -> None:
     await t.raw("PUT", "/_cluster/settings", {"persistent": {name: before}})
 
 
+async def how_many_tasks_it_takes_follows_the_setting(t: Target) -> None:
+    name = "plugins.ml_commons.max_deploy_model_tasks_per_node"
+    assert (await t.client.server_info()).tasks_at_once == {"register": 10, "deploy": 10}
+    await t.raw("PUT", "/_cluster/settings", {"persistent": {name: 5}})
+    assert (await t.client.server_info()).tasks_at_once == {"register": 10, "deploy": 5}
+    await t.raw("PUT", "/_cluster/settings", {"persistent": {name: None}})
+
+
 async def what_is_missing_is_none(t: Target) -> None:
     await _all_indices(t)
     assert await t.client.get_connector("missing1") is None
@@ -226,6 +234,7 @@ async def _all_indices(t: Target) -> None:
 
 CHECKS = (
     server_info_names_version_and_capabilities,
+    how_many_tasks_it_takes_follows_the_setting,
     private_addresses_follow_the_setting,
     what_is_missing_is_none,
     deleting_what_is_missing_is_no_error,

@@ -82,6 +82,18 @@ async def test_without_the_right_to_read_settings_the_server_decides() -> None:
         info = await client.server_info()
     assert info.capabilities == ("Security",)
     assert info.private_addresses_allowed
+    assert info.tasks_at_once == {}
+
+
+async def test_how_many_tasks_it_takes_follows_its_settings_and_its_nodes() -> None:
+    server = FakeMLCommons(nodes=3, settings={"max_deploy_model_tasks_per_node": "4"})
+    async with connected(server) as client:
+        assert (await client.server_info()).tasks_at_once == {"register": 30, "deploy": 12}
+        server.fail("get-nodes", status=400)
+        assert (await client.server_info()).tasks_at_once == {"register": 10, "deploy": 4}
+        server.fail("get-nodes", status=401)
+        with pytest.raises(MLError):
+            await client.server_info()
 
 
 async def test_private_addresses_are_off_by_default() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from opensearch_ml_operator.models.snapshot import ObjectKey
-from opensearch_ml_operator.opensearch.gate import START, Gate
+from opensearch_ml_operator.opensearch.gate import Bounds, Gate
 from support.memory_clock import Clock
 
 
@@ -15,6 +15,7 @@ def owner(name: str) -> ObjectKey:
     return ObjectKey("RemoteModel", "ns", name)
 
 
+START = 4
 A, B, C, D, E = (owner(name) for name in "abcde")
 
 
@@ -27,20 +28,20 @@ class Woken:
 
 
 def test_at_most_limit_are_inside() -> None:
-    gate = Gate(2, Woken(), clock=Clock().monotonic)
+    gate = Gate(Bounds(2, 2), Woken(), clock=Clock().monotonic)
     assert [gate.try_enter(each, each.name) for each in (A, B, C)] == [True, True, False]
     assert (gate.inside, gate.parked) == (2, 1)
 
 
 def test_one_per_lane() -> None:
-    gate = Gate(4, Woken(), clock=Clock().monotonic)
+    gate = Gate(Bounds(4, 4), Woken(), clock=Clock().monotonic)
     assert gate.try_enter(A, "group")
     assert not gate.try_enter(B, "group")
     assert gate.try_enter(C, "other")
 
 
 def test_entering_again_while_inside_is_true() -> None:
-    gate = Gate(1, Woken(), clock=Clock().monotonic)
+    gate = Gate(Bounds(1, 1), Woken(), clock=Clock().monotonic)
     assert gate.try_enter(A, "lane")
     assert gate.try_enter(A, "lane")
     assert gate.inside == 1
@@ -48,7 +49,7 @@ def test_entering_again_while_inside_is_true() -> None:
 
 def test_leaving_wakes_the_first_that_fits() -> None:
     woken = Woken()
-    gate = Gate(2, woken, clock=Clock().monotonic)
+    gate = Gate(Bounds(2, 2), woken, clock=Clock().monotonic)
     gate.try_enter(A, "one")
     gate.try_enter(B, "two")
     gate.try_enter(C, "two")
@@ -60,7 +61,7 @@ def test_leaving_wakes_the_first_that_fits() -> None:
 
 def test_room_is_free_for_anyone_until_the_woken_comes() -> None:
     woken = Woken()
-    gate = Gate(1, woken, clock=Clock().monotonic)
+    gate = Gate(Bounds(1, 1), woken, clock=Clock().monotonic)
     gate.try_enter(A, "one")
     gate.try_enter(B, "two")
     gate.leave(A)
@@ -73,7 +74,7 @@ def test_room_is_free_for_anyone_until_the_woken_comes() -> None:
 
 def test_who_never_comes_back_does_not_block_the_others() -> None:
     woken = Woken()
-    gate = Gate(1, woken, clock=Clock().monotonic)
+    gate = Gate(Bounds(1, 1), woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     for each in (B, C, D):
         gate.try_enter(each, each.name)
@@ -86,7 +87,7 @@ def test_who_never_comes_back_does_not_block_the_others() -> None:
 
 def test_a_parked_owner_that_leaves_makes_way() -> None:
     woken = Woken()
-    gate = Gate(1, woken, clock=Clock().monotonic)
+    gate = Gate(Bounds(1, 1), woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
     gate.try_enter(C, "c")
@@ -98,7 +99,7 @@ def test_a_parked_owner_that_leaves_makes_way() -> None:
 
 def test_a_parked_owner_keeps_its_place() -> None:
     woken = Woken()
-    gate = Gate(1, woken, clock=Clock().monotonic)
+    gate = Gate(Bounds(1, 1), woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
     gate.try_enter(C, "c")
@@ -109,7 +110,7 @@ def test_a_parked_owner_keeps_its_place() -> None:
 
 def test_leaving_as_a_stranger_does_nothing() -> None:
     woken = Woken()
-    gate = Gate(1, woken, clock=Clock().monotonic)
+    gate = Gate(Bounds(1, 1), woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
     gate.leave(C)
@@ -119,19 +120,19 @@ def test_leaving_as_a_stranger_does_nothing() -> None:
 
 def test_a_larger_limit_lets_more_in() -> None:
     woken = Woken()
-    gate = Gate(1, woken, clock=Clock().monotonic)
+    gate = Gate(Bounds(1, 1), woken, clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
-    gate.resize(2)
+    gate.resize(Bounds(2, 2))
     assert woken.owners == [B]
     assert gate.try_enter(B, "b")
 
 
 def test_a_smaller_limit_throws_nobody_out() -> None:
-    gate = Gate(2, Woken(), clock=Clock().monotonic)
+    gate = Gate(Bounds(2, 2), Woken(), clock=Clock().monotonic)
     gate.try_enter(A, "a")
     gate.try_enter(B, "b")
-    gate.resize(1)
+    gate.resize(Bounds(1, 1))
     assert gate.inside == 2
     gate.leave(A)
     assert not gate.try_enter(C, "c")
@@ -143,14 +144,9 @@ def after(gate: Gate, good: int) -> int:
     return gate.limit
 
 
-def test_the_limit_begins_where_every_server_is_at_ease() -> None:
-    assert Gate(8, Woken(), clock=Clock().monotonic).limit == START
-    assert Gate(2, Woken(), clock=Clock().monotonic).limit == 2
-
-
 def test_good_answers_let_one_more_in_up_to_the_most() -> None:
     woken = Woken()
-    gate = Gate(START + 1, woken, clock=Clock().monotonic)
+    gate = Gate(Bounds(START, START + 1), woken, clock=Clock().monotonic)
     for number in range(START + 2):
         gate.try_enter(owner(f"o{number}"), f"lane {number}")
     assert after(gate, 5 * START - 1) == START
@@ -162,7 +158,7 @@ def test_good_answers_let_one_more_in_up_to_the_most() -> None:
 
 def test_trouble_halves_the_limit_once_for_what_was_sent_together() -> None:
     clock = Clock()
-    gate = Gate(8, Woken(), clock=clock.monotonic)
+    gate = Gate(Bounds(START, 8), Woken(), clock=clock.monotonic)
     for _ in range(4):
         gate.trouble()
     assert gate.limit == START // 2
@@ -175,7 +171,7 @@ def test_trouble_halves_the_limit_once_for_what_was_sent_together() -> None:
 
 
 def test_after_trouble_a_row_of_good_answers_is_needed() -> None:
-    gate = Gate(4, Woken(), clock=Clock().monotonic)
+    gate = Gate(Bounds(4, 4), Woken(), clock=Clock().monotonic)
     assert after(gate, 19) == 4
     gate.trouble()
     assert after(gate, 9) == 2
@@ -184,11 +180,11 @@ def test_after_trouble_a_row_of_good_answers_is_needed() -> None:
 
 
 def test_another_most_begins_anew_and_the_same_does_not() -> None:
-    gate = Gate(4, Woken(), clock=Clock().monotonic)
+    gate = Gate(Bounds(4, 4), Woken(), clock=Clock().monotonic)
     gate.trouble()
-    gate.resize(4)
+    gate.resize(Bounds(4, 4))
     assert gate.limit == 2
-    gate.resize(3)
+    gate.resize(Bounds(3, 3))
     assert gate.limit == 3
 
 
@@ -198,7 +194,7 @@ class GateMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.woken: list[ObjectKey] = []
-        self.gate = Gate(2, self.woken.append, clock=Clock().monotonic)
+        self.gate = Gate(Bounds(2, 2), self.woken.append, clock=Clock().monotonic)
         self.inside: dict[ObjectKey, str] = {}
         self.waiting: dict[ObjectKey, str] = {}
 
@@ -241,7 +237,7 @@ TestGateMachine.settings = settings(max_examples=100, stateful_step_count=30)
 
 def test_a_place_of_somebody_who_is_gone_without_a_word_is_free() -> None:
     living = {A, B, C}
-    gate = Gate(2, Woken(), clock=Clock().monotonic, exists=living.__contains__)
+    gate = Gate(Bounds(2, 2), Woken(), clock=Clock().monotonic, exists=living.__contains__)
     assert gate.try_enter(A, "a")
     assert gate.try_enter(B, "b")
     assert not gate.try_enter(C, "c")
@@ -252,7 +248,7 @@ def test_a_place_of_somebody_who_is_gone_without_a_word_is_free() -> None:
 
 def test_a_lane_of_somebody_who_is_gone_is_free() -> None:
     living = {A, B}
-    gate = Gate(2, Woken(), clock=Clock().monotonic, exists=living.__contains__)
+    gate = Gate(Bounds(2, 2), Woken(), clock=Clock().monotonic, exists=living.__contains__)
     assert gate.try_enter(A, "group")
     assert not gate.try_enter(B, "group")
     living.remove(A)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,13 +14,19 @@ from opensearch_ml_operator.errors import MLCode, MLError
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.opensearch.operations import Operation
 from opensearch_ml_operator.opensearch.pool import Pool
-from opensearch_ml_operator.reconcilers.ports import ConnectionPool, ConnectionSettings, MLCommons
+from opensearch_ml_operator.reconcilers.ports import (
+    ConnectionPool,
+    ConnectionSettings,
+    MLCommons,
+    ServerInfo,
+)
 from support.fake_mlcommons import FakeMLCommons
 from support.memory_aws import MemoryAWS
 from support.memory_tokens import MemoryTokens
 
 KEY = ObjectKey("OpenSearchConnection", "ns", "main")
 OTHER = ObjectKey("OpenSearchConnection", "ns", "other")
+FOUND = ServerInfo("3.6.0", "opensearch", "fake", "uuid", (), private_addresses_allowed=True)
 A, B = (ObjectKey("RemoteModel", "ns", name) for name in "ab")
 
 
@@ -61,7 +68,7 @@ async def test_it_is_what_the_reconcilers_ask_for(pool: Pool) -> None:
     port: ConnectionPool = pool
     client: MLCommons = await port.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",)))
     assert port.client(KEY) is None
-    port.report(KEY, healthy=False)
+    port.report(KEY, None)
     assert port.client(KEY) is client
 
 
@@ -69,7 +76,7 @@ async def test_an_unknown_connection(pool: Pool) -> None:
     assert pool.client(KEY) is None
     assert not pool.available(KEY)
     assert pool.private_addresses_allowed(KEY)
-    pool.report(KEY, healthy=True)
+    pool.report(KEY, FOUND)
     assert not pool.available(KEY)
     await pool.drop(KEY)
 
@@ -77,7 +84,7 @@ async def test_an_unknown_connection(pool: Pool) -> None:
 async def test_equal_settings_keep_the_client(pool: Pool) -> None:
     async with FakeMLCommons() as server:
         first = await pool.put(KEY, settings(server))
-        pool.report(KEY, healthy=True)
+        pool.report(KEY, FOUND)
         assert await pool.put(KEY, settings(server)) is first
         assert pool.available(KEY)
 
@@ -90,12 +97,12 @@ async def test_changed_settings_make_a_client_that_is_not_available_yet(
 ) -> None:
     async with FakeMLCommons() as server:
         first = await pool.put(KEY, settings(server))
-        pool.report(KEY, healthy=True)
+        pool.report(KEY, FOUND)
         second = await pool.put(KEY, settings(server, **change))
         assert second is not first
         assert pool.client(KEY) is None
         assert not pool.available(KEY)
-        pool.report(KEY, healthy=True)
+        pool.report(KEY, FOUND)
         assert pool.client(KEY) is second
 
 
@@ -140,10 +147,10 @@ async def test_reports_open_and_close(pool: Pool) -> None:
     async with FakeMLCommons() as server:
         await pool.put(KEY, settings(server))
         assert not pool.available(KEY)
-        pool.report(KEY, healthy=True, private_addresses_allowed=False)
+        pool.report(KEY, replace(FOUND, private_addresses_allowed=False))
         assert pool.available(KEY)
         assert not pool.private_addresses_allowed(KEY)
-        pool.report(KEY, healthy=False)
+        pool.report(KEY, None)
         assert not pool.available(KEY)
         assert not pool.private_addresses_allowed(KEY)
 
@@ -155,14 +162,14 @@ async def test_a_call_that_does_not_get_through_closes_the_connection_once(
         client = await pool.put(KEY, settings(server))
         await pool.put(OTHER, settings(server))
         for key in (KEY, OTHER):
-            pool.report(key, healthy=True)
+            pool.report(key, FOUND)
         await server.stop()
         results = await asyncio.gather(*(client.get_model("a") for _ in range(5)), return_exceptions=True)
         assert all(isinstance(result, MLError) for result in results)
         assert recorder.failures == [KEY]
         assert (pool.available(KEY), pool.available(OTHER)) == (False, True)
         await server.start()
-        pool.report(KEY, healthy=True)
+        pool.report(KEY, FOUND)
         assert await client.get_model("a") is None
         assert pool.available(KEY)
 
@@ -170,7 +177,7 @@ async def test_a_call_that_does_not_get_through_closes_the_connection_once(
 async def test_refused_credentials_close_the_connection(pool: Pool, recorder: Recorder) -> None:
     async with FakeMLCommons(users={"op": "right"}) as server:
         client = await pool.put(KEY, settings(server, username="op", password="wrong"))
-        pool.report(KEY, healthy=True)
+        pool.report(KEY, FOUND)
         with pytest.raises(MLError):
             await client.get_model("a")
         assert not pool.available(KEY)
@@ -180,7 +187,7 @@ async def test_refused_credentials_close_the_connection(pool: Pool, recorder: Re
 async def test_an_unclear_answer_does_not_close_the_connection(pool: Pool, recorder: Recorder) -> None:
     async with FakeMLCommons() as server:
         client = await pool.put(KEY, settings(server))
-        pool.report(KEY, healthy=True)
+        pool.report(KEY, FOUND)
         server.fail("get-model", status=503)
         with pytest.raises(MLError):
             await client.get_model("a")
@@ -190,7 +197,7 @@ async def test_an_unclear_answer_does_not_close_the_connection(pool: Pool, recor
 
 async def test_a_health_check_that_fails_is_left_to_who_sent_it(pool: Pool, recorder: Recorder) -> None:
     client = await pool.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",)))
-    pool.report(KEY, healthy=True)
+    pool.report(KEY, FOUND)
     with pytest.raises(MLError):
         await client.server_info()
     assert recorder.failures == []
@@ -205,7 +212,7 @@ async def test_the_failure_of_a_replaced_client_does_not_close_the_new_one(
         call = asyncio.create_task(old.get_model("a"))
         await hold.arrived.wait()
         await pool.put(KEY, settings(server, username="op", password="right"))
-        pool.report(KEY, healthy=True)
+        pool.report(KEY, FOUND)
         hold.release()
         with pytest.raises(MLError):
             await call
@@ -235,6 +242,59 @@ async def test_gates_are_one_per_connection_and_purpose(pool: Pool) -> None:
     assert [registers.try_enter(owner, owner.name) for owner in (A, B)] == [True, False]
     assert [pool.gate(KEY, "deploy").try_enter(owner, owner.name) for owner in (A, B)] == [True, True]
     assert pool.gate(OTHER, "register").try_enter(B, "b")
+
+
+@pytest.mark.parametrize(
+    ("most", "takes", "limit"),
+    [
+        (4, None, 4),  # nobody may know
+        (8, None, 4),
+        (8, 10, 4),  # a node with default settings
+        (8, 20, 8),  # two of them
+        (2, 20, 2),  # the spec has the last word
+        (8, 5, 2),
+        (4, 1, 1),
+        (4, 0, 1),
+    ],
+)
+async def test_registers_begin_with_what_the_cluster_says_that_it_takes(
+    pool: Pool, most: int, takes: int | None, limit: int
+) -> None:
+    await pool.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",), max_registers=most))
+    before = pool.gate(KEY, "register")
+    pool.report(KEY, replace(FOUND, tasks_at_once={} if takes is None else {"register": takes}))
+    assert before.limit == limit
+    await pool.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:8",), max_registers=most))
+    assert before.limit == limit, "the cluster behind new settings is the same one"
+
+
+async def test_no_gate_grows_beyond_what_the_cluster_takes(pool: Pool) -> None:
+    await pool.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",), max_deploys=8))
+    pool.report(KEY, replace(FOUND, tasks_at_once={"deploy": 3}))
+    gate = pool.gate(KEY, "deploy")
+    for _ in range(1000):
+        gate.good()
+    assert gate.limit == 3
+
+
+async def test_what_was_learned_stays_as_long_as_the_cluster_says_the_same(pool: Pool) -> None:
+    await pool.put(KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",)))
+    found = replace(FOUND, tasks_at_once={"deploy": 10})
+    pool.report(KEY, found)
+    gate = pool.gate(KEY, "deploy")
+    gate.trouble()
+    pool.report(KEY, None)
+    pool.report(KEY, found)
+    assert gate.limit == 2
+
+
+async def test_groups_do_not_wait_for_registers(pool: Pool) -> None:
+    await pool.put(
+        KEY, ConnectionSettings(endpoints=("http://127.0.0.1:9",), max_registers=1, max_in_flight=2)
+    )
+    assert pool.gate(KEY, "register").try_enter(A, "a")
+    names = pool.gate(KEY, "group")
+    assert [names.try_enter(owner, owner.name) for owner in (A, B)] == [True, True]
 
 
 async def test_settings_are_changed_by_one_at_a_time(pool: Pool) -> None:

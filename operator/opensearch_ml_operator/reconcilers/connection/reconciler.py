@@ -98,11 +98,7 @@ class ConnectionReconciler:
         before, version = self._offers(key), session.status.version
         checked = await self._look(session.snapshot, spec, deleting=deleting)
         meanwhile = self._offers(key)
-        self._ports.pool.report(
-            key,
-            healthy=checked.info is not None,
-            private_addresses_allowed=checked.info is None or checked.info.private_addresses_allowed,
-        )
+        self._ports.pool.report(key, checked.info)
         facts = [checked.fact]
         if deleting and session.waited(managed.LEAVING):
             facts.append(self._held(session.snapshot))

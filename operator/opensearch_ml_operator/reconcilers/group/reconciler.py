@@ -129,9 +129,9 @@ class GroupReconciler:
         desired: Mapping[str, Any],
     ) -> Outcome:
         key = session.snapshot.key
-        registers = self._ports.pool.gate(references.connection_key(session.snapshot), "register")
+        names = self._ports.pool.gate(references.connection_key(session.snapshot), "group")
         # The server checks that a name is free before it writes, not while: 20 at once made 4 groups.
-        if not registers.try_enter(key, f"name {desired['name']}"):
+        if not names.try_enter(key, f"name {desired['name']}"):
             return Outcome(requeue_after=managed.NET)
         try:
             created = await self._creation.run(
@@ -143,7 +143,7 @@ class GroupReconciler:
                 post=lambda: client.create_group(desired),
             )
         finally:
-            registers.leave(key)
+            names.leave(key)
         if isinstance(created, Outcome):
             return created
         facts = _ready()

@@ -9,6 +9,7 @@ import pytest
 from opensearch_ml_operator.errors import MLCode
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from opensearch_ml_operator.reconcilers.group.reconciler import GroupReconciler
+from opensearch_ml_operator.reconcilers.ports import ServerInfo
 from support.memory_opensearch import MemoryOpenSearch
 from support.memory_ports import NAMESPACE, Stage
 from unit.reconcilers.driving import Driver
@@ -16,6 +17,7 @@ from unit.reconcilers.driving import Driver
 KEY = ObjectKey("MLModelGroup", NAMESPACE, "one")
 CONNECTION = ObjectKey("OpenSearchConnection", NAMESPACE, "main")
 MODEL = ObjectKey("RemoteModel", NAMESPACE, "user")
+FOUND = ServerInfo("3.6.0", "opensearch", "memory", "uuid", (), private_addresses_allowed=False)
 LITTLE = 100
 """Calls of Python functions in a run that finds everything as it was; a whole run makes a thousand."""
 
@@ -47,7 +49,7 @@ async def test_a_run_that_finds_everything_as_it_was_is_short(
         lambda stage: stage.store.change(CONNECTION, status={**stage.store.objects[CONNECTION].status}),
         lambda stage: stage.labels.update({NAMESPACE: {"team": "search"}}),
         lambda stage: stage.links.update({KEY: (MODEL,)}),
-        lambda stage: stage.pool.report(CONNECTION, healthy=True, private_addresses_allowed=False),
+        lambda stage: stage.pool.report(CONNECTION, FOUND),
         lambda stage: stage.pool.unavailable.add(CONNECTION),
     ],
     ids=["object", "connection", "labels", "users", "private addresses", "availability"],

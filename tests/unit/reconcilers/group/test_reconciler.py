@@ -102,7 +102,7 @@ async def test_a_group_that_waits_for_its_name_leaves_the_gate_when_it_is_delete
 ) -> None:
     stage = driver.stage
     connection = ObjectKey("OpenSearchConnection", NAMESPACE, "main")
-    gate = stage.pool.gate(connection, "register")
+    gate = stage.pool.gate(connection, "group")
     other = ObjectKey("MLModelGroup", NAMESPACE, "other")
     assert gate.try_enter(other, "name one")
     await driver.once()
