@@ -113,7 +113,7 @@ class Controller:
     def wake(self, key: ObjectKey) -> None:
         """Reconcile an object soon, because what it waits for has changed; unknown ones are ignored."""
         if self._cache.get(key) is not None:
-            self._queue.add(key)
+            self._queue.add(key, Priority.UNDER_WAY)
 
     async def drop_ghosts(
         self, kind: str, list_live: Callable[[], Awaitable[AbstractSet[Identity]]]

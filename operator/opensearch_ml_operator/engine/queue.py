@@ -1,6 +1,6 @@
 """The work queue: which object is reconciled next.
 
-The contract is that of the work queue of Kubernetes' Go client (`client-go/util/workqueue`), with two
+The contract is that of the work queue of Kubernetes' Go client (`client-go/util/workqueue`), with three
 priorities: a key waits at most once, is never processed by two workers at a time, and runs once more when it
 was added while being processed. No key is ever lost; many changes of one object become one run.
 """
@@ -18,17 +18,21 @@ from ..models.snapshot import ObjectKey
 
 FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 60.0
-FAIR_SHARE: Final = 16
-"""While urgent keys wait, one key in so many is a resync all the same: a flood must not starve them."""
 
 
 class Priority(IntEnum):
     """What goes first; the smaller the earlier."""
 
-    URGENT = 0
-    """Somebody waits: a user's change, a change of what the object refers to, a step of work under way."""
-    RESYNC = 1
+    UNDER_WAY = 0
+    """The next step of what has been begun, or what it waited for has come: first finish, then begin more."""
+    URGENT = 1
+    """Somebody waits: a user's change, an object that is new or unfinished."""
+    RESYNC = 2
     """A periodic comparison, a retry, an object seen at start that looks finished."""
+
+
+PATIENCE: Final = {Priority.UNDER_WAY: 0, Priority.URGENT: 3, Priority.RESYNC: 15}
+"""How many keys of higher priority go first while one waits: a flood must not starve it."""
 
 
 class KeyedQueue:
@@ -48,7 +52,7 @@ class KeyedQueue:
         self._planned: dict[ObjectKey, tuple[float, Priority]] = {}
         self._heap: list[tuple[float, ObjectKey]] = []
         self._failures: dict[ObjectKey, int] = {}
-        self._urgent_in_a_row = 0
+        self._passed_over = dict.fromkeys(Priority, 0)
         self._getters: deque[asyncio.Future[None]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0.0
@@ -81,15 +85,14 @@ class KeyedQueue:
             return
         if key in self._processing:
             self._again[key] = min(priority, self._again.get(key, priority))
-        elif key in self._waiting[Priority.URGENT]:
             return
-        elif key in self._waiting[Priority.RESYNC]:
-            if priority is Priority.URGENT:
-                del self._waiting[Priority.RESYNC][key]
-                self._waiting[priority][key] = self._clock()
-        else:
+        before = next((each for each, waiting in self._waiting.items() if key in waiting), None)
+        if before is None:
             self._waiting[priority][key] = self._clock()
             self._wake_one()
+        elif priority < before:
+            del self._waiting[before][key]
+            self._waiting[priority][key] = self._clock()
 
     def add_after(
         self, key: ObjectKey, delay: float, priority: Priority = Priority.RESYNC, *, spread: float = 0.0
@@ -146,16 +149,17 @@ class KeyedQueue:
         if self._closed:
             return None
         self._ready_what_is_due()
-        urgent, resync = self._waiting[Priority.URGENT], self._waiting[Priority.RESYNC]
-        if urgent and not (resync and self._urgent_in_a_row >= FAIR_SHARE - 1):
-            self._urgent_in_a_row += 1
-            source = urgent
-        elif resync:
-            self._urgent_in_a_row = 0
-            source = resync
-        else:
+        waiting = [priority for priority in Priority if self._waiting[priority]]
+        if not waiting:
             return None
-        key, _ = source.popitem(last=False)
+        patient = (each for each in reversed(waiting) if self._passed_over[each] >= PATIENCE[each])
+        chosen = next(patient, waiting[0])
+        for each in Priority:
+            if each is chosen or each not in waiting:
+                self._passed_over[each] = 0
+            else:
+                self._passed_over[each] += each > chosen
+        key, _ = self._waiting[chosen].popitem(last=False)
         self._planned.pop(key, None)
         self._processing.add(key)
         return key

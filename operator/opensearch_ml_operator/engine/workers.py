@@ -184,8 +184,8 @@ class Workers:
         else:
             self._queue.forget(key)
             if outcome.requeue_after is not None:
-                urgent = outcome.requeue_after < RESYNC_FROM
-                priority = Priority.URGENT if urgent else Priority.RESYNC
+                step = outcome.requeue_after < RESYNC_FROM
+                priority = Priority.UNDER_WAY if step else Priority.RESYNC
                 self._queue.add_after(key, outcome.requeue_after, priority, spread=SPREAD)
         return RunResult.SUCCESS
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from opensearch_ml_operator.engine.queue import FAIR_SHARE, KeyedQueue, Priority
+from opensearch_ml_operator.engine.queue import PATIENCE, KeyedQueue, Priority
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from unit.engine.builders import key
 
@@ -84,11 +84,11 @@ def test_a_key_not_added_while_in_process_does_not_run_again(queue: KeyedQueue) 
     assert queue.processing == 0
 
 
-def test_urgent_keys_go_before_resyncs(queue: KeyedQueue) -> None:
+def test_what_is_under_way_goes_before_what_is_new_and_that_before_resyncs(queue: KeyedQueue) -> None:
     queue.add(A, Priority.RESYNC)
-    queue.add(B, Priority.RESYNC)
-    queue.add(C, Priority.URGENT)
-    assert drain(queue) == [C, A, B]
+    queue.add(B, Priority.URGENT)
+    queue.add(C, Priority.UNDER_WAY)
+    assert drain(queue) == [C, B, A]
 
 
 def test_an_urgent_addition_moves_a_waiting_resync_to_the_front(queue: KeyedQueue) -> None:
@@ -122,7 +122,20 @@ def test_a_flood_of_urgent_keys_does_not_starve_the_resyncs(queue: KeyedQueue) -
     for number in range(100):
         queue.add(key(f"urgent-{number}"))
     order = drain(queue)
-    assert (order.index(A), order.index(B)) == (FAIR_SHARE - 1, 2 * FAIR_SHARE - 1)
+    every = PATIENCE[Priority.RESYNC] + 1
+    assert (order.index(A), order.index(B)) == (every - 1, 2 * every - 1)
+
+
+def test_a_flood_of_keys_under_way_does_not_starve_the_others(queue: KeyedQueue) -> None:
+    queue.add(A, Priority.RESYNC)
+    queue.add(B, Priority.URGENT)
+    queue.add(C, Priority.URGENT)
+    for number in range(100):
+        queue.add(key(f"step-{number}"), Priority.UNDER_WAY)
+    order = drain(queue)
+    every = PATIENCE[Priority.URGENT] + 1
+    assert (order.index(B), order.index(C)) == (every - 1, 2 * every - 1)
+    assert order.index(A) == PATIENCE[Priority.RESYNC]
 
 
 def test_a_delayed_key_is_handed_out_when_it_is_due(queue: KeyedQueue, clock: Clock) -> None:

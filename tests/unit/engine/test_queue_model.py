@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from typing_extensions import override
 
-from opensearch_ml_operator.engine.queue import FAIR_SHARE, KeyedQueue, Priority
+from opensearch_ml_operator.engine.queue import PATIENCE, KeyedQueue, Priority
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from unit.engine.builders import key
 
@@ -30,7 +30,7 @@ class QueueModel(RuleBasedStateMachine):
         self.planned: dict[ObjectKey, tuple[float, Priority]] = {}
         self.processing: set[ObjectKey] = set()
         self.failures: dict[ObjectKey, int] = {}
-        self.resync_passed_over = 0
+        self.passed_over = dict.fromkeys(Priority, 0)
 
     def want(self, each: ObjectKey, priority: Priority) -> None:
         self.wanted[each] = min(priority, self.wanted.get(each, priority))
@@ -84,13 +84,13 @@ class QueueModel(RuleBasedStateMachine):
             assert not runnable
             return
         assert taken in runnable
-        if runnable[taken] is Priority.RESYNC and Priority.URGENT in runnable.values():
-            self.resync_passed_over = 0
-        elif runnable[taken] is Priority.URGENT and Priority.RESYNC in runnable.values():
-            self.resync_passed_over += 1
-            assert self.resync_passed_over < FAIR_SHARE
-        else:
-            self.resync_passed_over = 0
+        for priority in Priority:
+            if priority is runnable[taken] or priority not in runnable.values():
+                self.passed_over[priority] = 0
+            else:
+                self.passed_over[priority] += priority > runnable[taken]
+            # One more when a resync is due at the same time.
+            assert self.passed_over[priority] <= PATIENCE[priority] + 1
         del self.wanted[taken]
         self.planned.pop(taken, None)
         self.processing.add(taken)
