@@ -189,7 +189,7 @@ class _Sheet:
             "model_probe_success", "Whether the model answers its probes as expected.", "namespace name"
         )
         for snapshot in objects:
-            self._add(snapshot)
+            self._add(snapshot.plain())
 
     def families(self) -> Iterator[Metric]:
         """Return the gauges, with the counts of all objects."""

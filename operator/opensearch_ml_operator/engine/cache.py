@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..models.snapshot import ObjectKey, Snapshot
+from ..reconcilers.references import CONNECTIONS
 
 Identity: TypeAlias = tuple[ObjectKey, str]
 """Key and uid."""
@@ -36,6 +37,12 @@ class Cache:
     def get(self, key: ObjectKey) -> Snapshot | None:
         """Return the newest snapshot, or None when the object is unknown."""
         return self._snapshots.get(key.kind, {}).get(key)
+
+    def pack(self, key: ObjectKey) -> None:
+        """Keep an object in little memory, because it rests; not a connection, which everybody reads."""
+        known = self.get(key)
+        if known is not None and key.kind not in CONNECTIONS:
+            known.pack()
 
     def keys(self, kind: str) -> tuple[ObjectKey, ...]:
         """Return the keys of all known objects of the kind."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..models.snapshot import ObjectKey, Snapshot
 from ..reconcilers.outcome import Reconciler
-from ..reconcilers.references import CLUSTER_CONNECTION, CONNECTION, CONNECTOR
+from ..reconcilers.references import CONNECTIONS, CONNECTOR
 from .cache import Cache, Change, Identity
 from .finalizing import Finalizations
 from .links import Links, namespace_key, references_of
@@ -65,7 +65,7 @@ class Controller:
             queue=queue,
             cache=cache,
             gate=self._gate,
-            finished=self._finish,
+            finalizations=self._finalizations,
             observer=observer,
             clock=clock,
             limits=self._limits,
@@ -82,7 +82,10 @@ class Controller:
             # Events may have been missed before a listing, so what looks unchanged is compared as well.
             known = self._cache.get(snapshot.key)
             if known is not None and known.uid == snapshot.uid:
-                self._queue.add(snapshot.key, _priority_when_listed(known))
+                priority = _priority_when_listed(known)
+                self._queue.add(snapshot.key, priority)
+                if priority is Priority.RESYNC:
+                    self._cache.pack(snapshot.key)
         elif change is not None and _wants_run(change):
             self._queue.add(snapshot.key)
 
@@ -107,12 +110,13 @@ class Controller:
         self._learn(snapshot)
         known = self._cache.get(snapshot.key)
         if known is not None and known.uid == snapshot.uid:
-            self._queue.add(snapshot.key)
+            self.wake(snapshot.key)
             await self._finalizations.wait(snapshot.uid)
 
     def wake(self, key: ObjectKey) -> None:
         """Reconcile an object soon, because what it waits for has changed; unknown ones are ignored."""
-        if self._cache.get(key) is not None:
+        known = self._cache.get(key)
+        if known is not None and not self._finalizations.is_finished(known.uid):
             self._queue.add(key, Priority.UNDER_WAY)
 
     async def drop_ghosts(
@@ -161,6 +165,11 @@ class Controller:
 
     def _learn(self, snapshot: Snapshot) -> Change | None:
         """Take in a version of an object and wake whom it concerns; None when it is no news."""
+        if snapshot.deleting and not snapshot.finalizer:
+            # We let it go, or somebody took our finalizer off. It may still be there for somebody else's.
+            self._finalizations.finish(snapshot.uid, snapshot.key)
+            self._drop(snapshot.key, snapshot.uid)
+            return None
         if self._finalizations.is_finished(snapshot.uid):
             return None
         change = self._cache.offer(snapshot)
@@ -179,10 +188,6 @@ class Controller:
         if has_moved_on(change.old, snapshot):
             self._wake_all(reference for reference in after if reference.kind == CONNECTOR)
         return change
-
-    def _finish(self, snapshot: Snapshot) -> None:
-        self._finalizations.finish(snapshot.uid, snapshot.key)
-        self._drop(snapshot.key, snapshot.uid)
 
     def _drop(self, key: ObjectKey, uid: str) -> None:
         snapshot = self._cache.remove(key, uid)
@@ -220,7 +225,7 @@ def _priority_when_listed(snapshot: Snapshot) -> Priority:
 
     So do connections: what runs before its connection was looked at has to run once more.
     """
-    if snapshot.key.kind in {CONNECTION, CLUSTER_CONNECTION}:
+    if snapshot.key.kind in CONNECTIONS:
         return Priority.URGENT
     settled = (
         not snapshot.deleting

@@ -20,6 +20,7 @@ from ..errors import (
 from ..models.snapshot import ObjectKey, Snapshot
 from ..reconcilers.outcome import Outcome, Reconciler
 from .cache import Cache
+from .finalizing import Finalizations
 from .outage import OutageGate
 from .queue import KeyedQueue, Priority
 
@@ -76,7 +77,8 @@ class Limits:
 class Workers:
     """Some tasks that do the same: never two on one key, and none ends before the queue is closed.
 
-    `finished` is called with each object that needs nothing of us any more.
+    An object that needs nothing of us any more is finished, and stays known until it is gone: as long as its
+    finalizer stands, another process would begin with it anew, and need all that it refers to.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class Workers:
         queue: KeyedQueue,
         cache: Cache,
         gate: OutageGate,
-        finished: Callable[[Snapshot], None],
+        finalizations: Finalizations,
         observer: RunObserver,
         clock: Callable[[], float],
         limits: Limits,
@@ -95,7 +97,7 @@ class Workers:
         self._queue = queue
         self._cache = cache
         self._gate = gate
-        self._finished = finished
+        self._finalizations = finalizations
         self._observer = observer
         self._clock = clock
         self._limits = limits
@@ -140,12 +142,10 @@ class Workers:
 
     async def _process(self, key: ObjectKey) -> None:
         snapshot = self._cache.get(key)
-        if snapshot is None:
+        if snapshot is None or self._finalizations.is_finished(snapshot.uid):
             self._queue.forget(key)
         elif snapshot.finalizer:
             await self._attempt(snapshot)
-        elif snapshot.deleting:
-            self._finished(snapshot)  # somebody took our finalizer off, or it never stood
         # Otherwise kopf is about to set the finalizer, which comes back as a change of the object.
 
     async def _attempt(self, snapshot: Snapshot) -> None:
@@ -177,16 +177,18 @@ class Workers:
         self._gate.passed()
         if outcome.finalized and snapshot.deleting:
             self._queue.forget(key)
-            self._finished(snapshot)
+            self._finalizations.finish(snapshot.uid, key)
         elif outcome.retry:
             self._queue.retry(key, at_least=outcome.requeue_after or 0.0)
             return RunResult.TRANSIENT_ERROR
         else:
             self._queue.forget(key)
+            step = outcome.requeue_after is not None and outcome.requeue_after < RESYNC_FROM
             if outcome.requeue_after is not None:
-                step = outcome.requeue_after < RESYNC_FROM
                 priority = Priority.UNDER_WAY if step else Priority.RESYNC
                 self._queue.add_after(key, outcome.requeue_after, priority, spread=SPREAD)
+            if not step:
+                self._cache.pack(key)
         return RunResult.SUCCESS
 
     def _failed(self, key: ObjectKey, error: OperatorError) -> RunResult:

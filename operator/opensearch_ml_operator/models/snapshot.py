@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from ..constants import DELETION_POLICY_ANNOTATION, FINALIZER, GROUP, RECONCILE_ANNOTATION
-from .compact import compact
+from .document import Document
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,8 +59,8 @@ class Snapshot:
             deleting=metadata.get("deletionTimestamp") is not None,
             finalizer=FINALIZER in (metadata.get("finalizers") or ()),
             annotations={k: v for k, v in annotations.items() if k.startswith(f"{GROUP}/")},
-            spec=compact(body.get("spec") or {}),
-            status=compact(body.get("status") or {}),
+            spec=Document(body.get("spec") or {}),
+            status=Document(body.get("status") or {}),
             deleted=metadata.get("deletionTimestamp") or "",
         )
 
@@ -95,6 +95,22 @@ class Snapshot:
         conditions = self.status.get("conditions")
         known = conditions if isinstance(conditions, list) else []
         return {str(each.get("type")): each for each in known if isinstance(each, dict)}
+
+    def pack(self) -> None:
+        """Take little memory until somebody works with the object."""
+        for document in (self.spec, self.status):
+            if isinstance(document, Document):
+                document.pack()
+
+    def plain(self) -> Snapshot:
+        """Return a copy of which everything can be read at no further cost."""
+        return replace(self, spec=dict(self.spec.items()), status=dict(self.status.items()))
+
+    def unpack(self) -> None:
+        """Be ready to be worked with."""
+        for document in (self.spec, self.status):
+            if isinstance(document, Document):
+                document.unpack()
 
     def with_status(self, status: Mapping[str, Any], *, resource_version: str) -> Snapshot:
         """Return the object as it stands after a status write."""

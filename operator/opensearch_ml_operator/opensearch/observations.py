@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ..errors import MLError
-from ..models.compact import compact
+from ..models.document import Document
 from ..reconcilers.ports import Hit
 
 PAGE: Final = 500
@@ -61,8 +61,11 @@ class _Entry:
     def store(self, hit: Hit, *, read_at: float) -> None:
         """Keep a result, unless the object was written to after its request began."""
         if self.written_at < read_at:
-            if hit != self.hit:  # what has not changed stays the same object: nobody compares it any further
-                self.hit = Hit(hit.id, compact(hit.source))
+            source = Document(hit.source)
+            source.pack()
+            # What has not changed stays the same object: nobody compares it any further.
+            if self.hit is None or self.hit.source != source:
+                self.hit = Hit(hit.id, source)
             self.read_at = read_at
 
 

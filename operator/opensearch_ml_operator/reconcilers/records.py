@@ -41,7 +41,7 @@ def parse_spec(model: type[ModelT], spec: Mapping[str, Any]) -> ModelT | Fact:
     The message names the fields, never their values.
     """
     try:
-        return model.model_validate(spec)
+        return model.model_validate(dict(spec.items()))
     except ValidationError as error:
         problems = "; ".join(f"spec.{_path(one['loc'])}: {one['msg']}" for one in error.errors()[:5])
         return false(ConditionType.SYNCED, Reason.INVALID_SPEC, f"Mend the spec: {problems}.", stalled=True)
@@ -53,7 +53,7 @@ def parse_status(model: type[ModelT], status: Mapping[str, Any]) -> ModelT:
     Raises OperatorError when it is one of those that name remote objects: taken for absent, they would be
     created again.
     """
-    kept = dict(status)
+    kept = dict(status.items())
     while True:
         try:
             return model.model_validate(kept)

@@ -17,6 +17,7 @@ from .session import IN_PROGRESS, Ports
 
 CONNECTION = "OpenSearchConnection"
 CLUSTER_CONNECTION = "ClusterOpenSearchConnection"
+CONNECTIONS = frozenset({CONNECTION, CLUSTER_CONNECTION})
 CONNECTOR = "MLConnector"
 GROUP = "MLModelGroup"
 MODEL = "RemoteModel"

@@ -88,7 +88,7 @@ class Rests:
         self._known.pop(uid, None)
 
     async def _is_same(self, snapshot: Snapshot, rest: _Rest) -> bool:
-        if rest.look != self._look(snapshot):
+        if rest.look.seen != self._seen(snapshot, rest.look.references):
             return False
         for name, revision in rest.secrets.items():
             # A tenth of a resync later than at once: many connectors may have one Secret.
@@ -100,21 +100,24 @@ class Rests:
             hit = await client.observe(self._kind, rest.hit.id, max_age=rest.max_age) if client else None
         except MLError:
             return False  # the run itself meets that too, and shows it
-        return hit == rest.hit and rest.look == self._look(snapshot)
+        return hit == rest.hit and rest.look.seen == self._seen(snapshot, rest.look.references)
 
     def _look(self, snapshot: Snapshot) -> _Look:
-        """Return all that is known without a request; what is the same object is not compared any further."""
-        catalog, pool = self._ports.catalog, self._ports.pool
         followed = references.followed(self._ports, snapshot)
-        return _Look(
-            followed,
-            (
-                snapshot,
-                *map(catalog.get, followed),
-                catalog.labels(snapshot.key.namespace),
-                len(catalog.dependents(snapshot.key)),
-                pool.client(followed[0]),
-                pool.available(followed[0]),
-                pool.private_addresses_allowed(followed[0]),
-            ),
+        return _Look(followed, self._seen(snapshot, followed))
+
+    def _seen(self, snapshot: Snapshot, followed: tuple[ObjectKey, ...]) -> tuple[Any, ...]:
+        """Return all that is known without a request; what is the same object is not compared any further.
+
+        It also tells what the object refers to: `followed` stays true as long as this is the same.
+        """
+        catalog, pool, connection = self._ports.catalog, self._ports.pool, followed[0]
+        return (
+            snapshot,
+            *map(catalog.get, followed),
+            catalog.labels(snapshot.key.namespace),
+            len(catalog.dependents(snapshot.key)),
+            pool.client(connection),
+            pool.available(connection),
+            pool.private_addresses_allowed(connection),
         )

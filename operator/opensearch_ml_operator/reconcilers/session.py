@@ -65,6 +65,7 @@ class Session(Generic[StatusT_co]):
 
     def __init__(self, ports: Ports, snapshot: Snapshot, status_model: type[StatusT_co]) -> None:
         self.ports = ports
+        snapshot.unpack()
         self.snapshot = snapshot
         self.status: StatusT_co = parse_status(status_model, snapshot.status)
         self.wrote = False

@@ -39,7 +39,7 @@ async def test_finalize_returns_only_when_nothing_is_left() -> None:
         assert len(rig.models.finalized) == 3
 
 
-async def test_a_finalized_object_is_forgotten_and_wakes_what_it_referred_to() -> None:
+async def test_a_finalized_object_is_known_until_it_is_gone_and_then_wakes_what_it_referred_to() -> None:
     spec = {"connectorRef": {"name": "c"}}
     async with start() as rig:
         connector = snapshot("c", kind="MLConnector")
@@ -48,9 +48,25 @@ async def test_a_finalized_object_is_forgotten_and_wakes_what_it_referred_to() -
         await rig.settle()
         await rig.controller.finalize(snapshot(version=2, deleting=True, spec=spec))
         await rig.settle()
-        assert rig.connectors.names == ["c", "c"]
+        assert rig.links.dependents(connector.key) == (key(),), "another process would need the connector"
+        before = len(rig.connectors.names)
+        rig.controller.observe("DELETED", snapshot(version=3, deleting=True, spec=spec))
+        await rig.settle()
+        assert len(rig.connectors.names) == before + 1
         assert rig.cache.get(key()) is None
         assert rig.links.dependents(connector.key) == ()
+
+
+async def test_an_object_that_others_still_hold_is_forgotten_without_our_finalizer() -> None:
+    spec = {"connectorRef": {"name": "c"}}
+    async with start() as rig:
+        rig.controller.observe("ADDED", snapshot(spec=spec))
+        await rig.controller.finalize(snapshot(version=2, deleting=True, spec=spec))
+        for version in (3, 4):
+            rig.controller.observe("MODIFIED", snapshot(version=version, deleting=True, finalizer=False))
+            assert rig.cache.get(key()) is None
+        await rig.settle()
+        assert len(rig.models.finalized) == 1
 
 
 async def test_a_connector_waits_for_its_models_and_goes_after_them() -> None:
@@ -68,6 +84,9 @@ async def test_a_connector_waits_for_its_models_and_goes_after_them() -> None:
         await asyncio.sleep(1000)
         assert not going.done()
         await rig.controller.finalize(model)
+        await asyncio.sleep(1000)
+        assert not going.done(), "its finalizer still stands"
+        rig.controller.observe("DELETED", model)
         await asyncio.wait_for(going, 1)
 
 
@@ -78,9 +97,9 @@ async def test_what_the_watch_says_after_the_end_does_not_finalize_again() -> No
         rig.controller.observe(None, snapshot(version=3, deleting=True))
         rig.controller.written(snapshot(version=3, deleting=True))
         await rig.controller.finalize(snapshot(version=3, deleting=True))
+        rig.controller.wake(key())
         await rig.settle()
         assert len(rig.models.finalized) == 1
-        assert rig.cache.get(key()) is None
 
 
 async def test_an_object_finalized_before_kopf_asked_needs_no_second_run() -> None:

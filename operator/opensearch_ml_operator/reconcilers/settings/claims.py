@@ -119,7 +119,7 @@ def _age(claim: Claim) -> tuple[str, str]:
 
 def _wish_of(spec: Mapping[str, Any]) -> Wish:
     try:
-        read = wish(MLClusterSettingsSpec.model_validate(spec))
+        read = wish(MLClusterSettingsSpec.model_validate(dict(spec.items())))
     except ValidationError:
         return Wish()
     return read if isinstance(read, Wish) else Wish()
