@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from stack import versions
@@ -16,19 +18,11 @@ def test_a_model_without_its_resource(stage: Stage) -> None:
     stage.connect()
     model = stage.perform("first")
     assert stage.remote.node.version == versions.OPENSEARCH_3  # it lets a test change the times of documents
-    inference = {
-        "model_id": model,
-        "input_map": [{"input": "text"}],
-        "output_map": [{"vector": "response"}],
-    }
-    pipeline = f"/_ingest/pipeline/{stage.kube.namespace}"
-    stage.remote.client.put(pipeline, json={"processors": [{"ml_inference": inference}]}).raise_for_status()
-    _strip(stage, "first", model)
-    _ask(stage, model)
-    until(lambda: _orphans(stage) == [model], seconds=30)
-    assert stage.remote.predict(model).is_success  # the pipeline names it
-
-    stage.remote.client.delete(pipeline).raise_for_status()
+    with _named(stage, model):
+        _strip(stage, "first", model)
+        _ask(stage, model)
+        until(lambda: _orphans(stage) == [model], seconds=30)
+        assert stage.remote.predict(model).is_success
     _ask(stage, f"again {model}")
     until(lambda: stage.remote.get("models", model) is None, seconds=60)
     until(lambda: _orphans(stage) == [], seconds=30)
@@ -44,7 +38,8 @@ def test_orphans_go_by_the_spec_and_what_was_retained_stays(stage: Stage) -> Non
     stage.kube.until_gone(("RemoteModel", "kept"))
     assert _connection(stage)["status"]["retained"] == [uid]
     _age(stage, kept)
-    _strip(stage, "lost", lost)
+    with _named(stage, lost):
+        _strip(stage, "lost", lost)
 
     stage.kube.patch("OpenSearchConnection", "main", DELETE)
     _ask(stage, "look")
@@ -60,6 +55,20 @@ def test_orphans_go_by_the_spec_and_what_was_retained_stays(stage: Stage) -> Non
     path = f"/_plugins/_ml/models/{kept}"
     stage.remote.client.post(f"{path}/_undeploy").raise_for_status()
     until(lambda: stage.remote.client.delete(path).is_success, seconds=30)
+
+
+@contextmanager
+def _named(stage: Stage, model: str) -> Iterator[None]:
+    """Have a pipeline name the model, which nothing is done to meanwhile."""
+    inference = {
+        "model_id": model,
+        "input_map": [{"input": "text"}],
+        "output_map": [{"vector": "response"}],
+    }
+    pipeline = f"/_ingest/pipeline/{stage.kube.namespace}"
+    stage.remote.client.put(pipeline, json={"processors": [{"ml_inference": inference}]}).raise_for_status()
+    yield
+    stage.remote.client.delete(pipeline).raise_for_status()
 
 
 def _strip(stage: Stage, name: str, model: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..models.snapshot import ObjectKey, Snapshot
 from ..reconcilers.outcome import Reconciler
-from ..reconcilers.references import CONNECTIONS, CONNECTOR
+from ..reconcilers.references import CONNECTIONS, CONNECTOR, SETTINGS
 from .cache import Cache, Change, Identity
 from .finalizing import Finalizations
 from .links import Links, namespace_key, references_of
@@ -195,12 +195,18 @@ class Controller:
             self._dropped(snapshot)
 
     def _dropped(self, snapshot: Snapshot) -> None:
-        """Tell those that waited for the object to go, and those that relied on it."""
+        """Tell those that waited for the object to go, and those that relied on it.
+
+        A setting that one MLClusterSettings had may be had by the next.
+        """
         references = self._links.references(snapshot.key)
         self._links.remove(snapshot.key)
         self._queue.forget(snapshot.key)
         self._wake_all(references)
         self._wake_all(self._links.dependents(snapshot.key))
+        if snapshot.key.kind == SETTINGS:
+            for reference in references:
+                self._wake_all(key for key in self._links.dependents(reference) if key.kind == SETTINGS)
 
     def _wake_all(self, keys: Iterable[ObjectKey]) -> None:
         for key in keys:

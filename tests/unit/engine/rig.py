@@ -26,7 +26,12 @@ class Rig:
         self.cache = Cache()
         self.links = Links()
         self.controller = Controller(
-            {"RemoteModel": models, "OpenSearchConnection": models, "MLConnector": self.connectors},
+            {
+                "RemoteModel": models,
+                "OpenSearchConnection": models,
+                "MLClusterSettings": models,
+                "MLConnector": self.connectors,
+            },
             queue=KeyedQueue(clock=clock, random=lambda: chance),
             cache=self.cache,
             links=self.links,

@@ -57,6 +57,20 @@ async def test_a_finalized_object_is_known_until_it_is_gone_and_then_wakes_what_
         assert rig.links.dependents(connector.key) == ()
 
 
+async def test_settings_that_are_gone_wake_the_others_of_their_connection() -> None:
+    spec = {"connectionRef": {"name": "main"}}
+    async with start() as rig:
+        for name in ("older", "younger"):
+            rig.controller.observe("ADDED", snapshot(name, kind="MLClusterSettings", spec=spec))
+        gone = snapshot("older", 2, kind="MLClusterSettings", deleting=True, spec=spec)
+        await rig.controller.finalize(gone)
+        await rig.settle()
+        before = rig.models.names.count("younger")
+        rig.controller.observe("DELETED", gone)
+        await rig.settle()
+        assert rig.models.names.count("younger") == before + 1
+
+
 async def test_an_object_that_others_still_hold_is_forgotten_without_our_finalizer() -> None:
     spec = {"connectorRef": {"name": "c"}}
     async with start() as rig:
