@@ -82,7 +82,10 @@ def check_rules(prometheus: Prometheus) -> None:
 
 
 def check_panels(prometheus: Prometheus) -> None:
-    shown: dict[str, int] = {}
-    for title, expression in expressions():
-        shown[title] = shown.get(title, 0) + len(prometheus.query(expression))
-    assert {title for title, series in shown.items() if not series} == EMPTY
+    def empty() -> set[str]:
+        shown: dict[str, int] = {}
+        for title, expression in expressions():
+            shown[title] = shown.get(title, 0) + len(prometheus.query(expression))
+        return {title for title, series in shown.items() if not series}
+
+    until(lambda: empty() == EMPTY, told=empty)  # a rate takes two scrapes
