@@ -40,7 +40,10 @@ class KubeSecretSource:
         if read_at < asked - max_age:
             body = await self._client.read(Target(SECRETS, namespace, name), accept=_METADATA)
             revision = None if body is None else _revision(body)
-            self._revisions[namespace, name] = asked, revision
+            if revision is None:
+                self._revisions.pop((namespace, name), None)
+            else:
+                self._revisions[namespace, name] = asked, revision
         return revision
 
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
