@@ -192,7 +192,8 @@ class OneSecret:
         return SecretData("1", {"key": b"s3cr3t-value"}) if (namespace, name) == ("team", "login") else None
 
     async def revision(self, namespace: str, name: str, *, max_age: float) -> str | None:
-        raise NotImplementedError
+        del namespace, name, max_age
+        return "1"
 
     async def config_map(self, namespace: str, name: str) -> SecretData | None:
         del namespace, name

@@ -115,8 +115,7 @@ class Controller:
 
     def wake(self, key: ObjectKey) -> None:
         """Reconcile an object soon, because what it waits for has changed; unknown ones are ignored."""
-        known = self._cache.get(key)
-        if known is not None and not self._finalizations.is_finished(known.uid):
+        if self._cache.get(key) is not None:
             self._queue.add(key, Priority.UNDER_WAY)
 
     async def drop_ghosts(

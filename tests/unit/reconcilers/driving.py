@@ -11,6 +11,8 @@ from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
 from opensearch_ml_operator.reconcilers.outcome import Outcome, Reconciler
 from support.memory_ports import Stage
 
+LITTLE = 100
+"""Calls of Python functions in a run that finds everything as it was; a whole run makes a thousand."""
 RETRY = 1.0
 RESTING = 300.0
 """Seconds from which on a wait counts as rest."""

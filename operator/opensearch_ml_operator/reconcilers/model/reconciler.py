@@ -32,7 +32,7 @@ from .probe import Probes
 from .references import Resolved, known_group, resolve
 from .registration import Registration
 from .removal import ModelRemoval, is_loaded
-from .target import Target, deployment, is_all_known, is_down, synced
+from .target import Target, deployment, is_all_known, is_down, is_kept_down, synced
 from .watch import Watches
 
 
@@ -168,8 +168,7 @@ class ModelReconciler:
             target.spec.healing, None if session.asked else session.status.healing, now=self._ports.now()
         )
         step = plan(deployment(session, target), seen, self._intent(session), budget)
-        down = target.spec.deploy and (target.resolved.held or is_down(session))
-        settled = down and isinstance(step, IntendDeploy | Rest)
+        settled = is_kept_down(session, target) and isinstance(step, IntendDeploy | Rest)
         if settled and await is_loaded(target.resolved.client, session.status.id or ""):
             # A prediction has loaded it meanwhile, and its document does not say so (2.19, 3.6 seen).
             step = unload(seen)

@@ -102,6 +102,11 @@ def is_down(session: Session[RemoteModelStatus]) -> bool:
     return deployed is not None and deployed.reason == Reason.UPDATING.value
 
 
+def is_kept_down(session: Session[RemoteModelStatus], target: Target) -> bool:
+    """Whether the model should be deployed, and is not for as long as its connector is being changed."""
+    return target.spec.deploy and (target.resolved.held or is_down(session))
+
+
 def is_all_known(session: Session[RemoteModelStatus], target: Target) -> bool:
     """Whether nothing but its document and its references says how the model is, as long as it rests.
 
@@ -110,8 +115,7 @@ def is_all_known(session: Session[RemoteModelStatus], target: Target) -> bool:
     """
     spec = target.spec
     more = (target.internal, spec.probe, spec.export_id, session.status.export)
-    down = spec.deploy and (target.resolved.held or is_down(session))
-    return not down and all(each is None for each in more)
+    return not is_kept_down(session, target) and all(each is None for each in more)
 
 
 def synced(problem: Fact | None = None) -> tuple[Fact, ...]:

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from opensearch_ml_operator.reconcilers.ports import SecretData
 from support.memory_opensearch import MemoryOpenSearch
 from support.memory_ports import NAMESPACE
 from unit.reconcilers.connector.one_connector import KEY, respec
-from unit.reconcilers.driving import Driver
-
-LITTLE = 100
-"""Calls of Python functions in a run that finds everything as it was; a whole run makes some thousands."""
-
-
-@pytest.fixture
-async def resting(driver: Driver) -> Driver:
-    await driver.rest()
-    await driver.rest()
-    return driver
+from unit.reconcilers.driving import LITTLE, Driver
 
 
 async def test_a_run_that_finds_everything_as_it_was_is_short(

@@ -12,14 +12,12 @@ from opensearch_ml_operator.reconcilers.group.reconciler import GroupReconciler
 from opensearch_ml_operator.reconcilers.ports import ServerInfo
 from support.memory_opensearch import MemoryOpenSearch
 from support.memory_ports import NAMESPACE, Stage
-from unit.reconcilers.driving import Driver
+from unit.reconcilers.driving import LITTLE, Driver
 
 KEY = ObjectKey("MLModelGroup", NAMESPACE, "one")
 CONNECTION = ObjectKey("OpenSearchConnection", NAMESPACE, "main")
 MODEL = ObjectKey("RemoteModel", NAMESPACE, "user")
 FOUND = ServerInfo("3.6.0", "opensearch", "memory", "uuid", (), private_addresses_allowed=False)
-LITTLE = 100
-"""Calls of Python functions in a run that finds everything as it was; a whole run makes a thousand."""
 
 
 @pytest.fixture

@@ -9,19 +9,10 @@ import pytest
 from opensearch_ml_operator.models.snapshot import ObjectKey
 from support.memory_opensearch import MemoryOpenSearch
 from support.memory_ports import NAMESPACE, ready
-from unit.reconcilers.driving import Driver
+from unit.reconcilers.driving import LITTLE, Driver
 from unit.reconcilers.model.remote_model import respec
 
-LITTLE = 100
-"""Calls of Python functions in a run that finds everything as it was; a whole run makes some thousands."""
 PROBE: dict[str, Any] = {"interval": "10m", "request": {"parameters": {"input": "ping"}}}
-
-
-@pytest.fixture
-async def resting(driver: Driver) -> Driver:
-    await driver.rest()
-    await driver.rest()
-    return driver
 
 
 async def test_a_run_that_finds_everything_as_it_was_is_short(
