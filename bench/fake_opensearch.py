@@ -43,6 +43,7 @@ def start_fake(stack: Stack, *, answer: float) -> OpenSearch:
 async def serve(port: int, answer: float) -> None:
     """Serve until the process is ended."""
     fake = FakeMLCommons(version="3.6", settings={"connector.private_ip_enabled": "true"})
+    fake.expect_many()
     fake.port = port
 
     async def take_time(_: object) -> None:

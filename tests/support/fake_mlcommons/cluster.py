@@ -13,6 +13,7 @@ from typing import Any, Literal
 from .documents import Doc, Documents
 from .refusals import SAFE_TEXT, illegal, invalid, refused
 from .settings import is_on
+from .word_index import WordIndex
 
 DeployOutcome = Literal["deployed", "partial", "failed", "stuck"]
 
@@ -89,6 +90,11 @@ class Cluster:
         self.models = Documents(".plugins-ml-model", clock=self.clock, late=self.late)
         self.tasks = Documents(".plugins-ml-task", clock=self.clock, late=self.late)
         self.agents = Documents(".plugins-ml-agent", clock=self.clock, late=self.late)
+
+    def index_words(self) -> None:
+        """Give searches an index of the words, from the next write on."""
+        for documents in (self.connectors, self.groups, self.models, self.tasks, self.agents):
+            documents.words = WordIndex()
 
     @property
     def refreshes_updates(self) -> bool:

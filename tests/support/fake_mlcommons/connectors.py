@@ -9,8 +9,9 @@ from typing import Any
 from .cluster import Call, Cluster, text
 from .documents import Doc
 from .refusals import illegal, refused
-from .searching import search, words
+from .searching import search
 from .settings import check_trusted
+from .word_index import words
 
 _PROTOCOLS = {"aws_sigv4", "http", "mcp_sse", "mcp_streamable_http"}
 _TYPES = {"PREDICT", "EXECUTE", "BATCH_PREDICT", "CANCEL_BATCH_PREDICT", "BATCH_PREDICT_STATUS"}
@@ -152,7 +153,8 @@ def _apparent_users(cluster: Cluster, id_: str) -> list[str]:
     Asked of a search, so an updated model counts with the connector that it had a moment ago.
     """
     tokens = set(words(id_))
-    found = (m for m, doc in cluster.models.searchable() if tokens & set(words(doc.get("connector_id", ""))))
+    models = cluster.models.with_a_word(id_)
+    found = (m for m, doc in models if tokens & set(words(doc.get("connector_id", ""))))
     return list(found)[:10]
 
 

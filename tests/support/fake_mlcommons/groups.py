@@ -40,7 +40,7 @@ def by_name(cluster: Cluster, name: str) -> str | None:
     """Find the group of this name; longer names than 256 are not indexed, so not found."""
     if len(name) > 256:
         return None
-    return next((id_ for id_, doc in cluster.groups.searchable() if doc["name"] == name), None)
+    return next((id_ for id_, doc in cluster.groups.with_all_words(name) if doc["name"] == name), None)
 
 
 async def get_group(cluster: Cluster, call: Call) -> Doc:
@@ -88,7 +88,7 @@ async def delete_group(cluster: Cluster, call: Call) -> Doc:
         if cluster.release < (3, 0):
             raise refused(500, "Failed to delete data object from index .plugins-ml-model-group")
         raise refused(404, "Failed to find model group")
-    if any(doc.get("model_group_id") == call.id for _, doc in cluster.models.searchable()):
+    if any(doc.get("model_group_id") == call.id for _, doc in cluster.models.with_all_words(call.id)):
         status = 409 if cluster.release >= (2, 12) else 500
         raise refused(status, "Cannot delete the model group when it has associated model versions")
     return cluster.groups.delete(call.id)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from .documents import Doc
 from .refusals import Refused, refused
-from .searching import search, words
+from .searching import search
 from .settings import is_on
+from .word_index import words
 
 if TYPE_CHECKING:
     from .cluster import Call, Cluster

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from .documents import Doc, Documents
 from .refusals import refused
+from .word_index import WordIndex, words
 
 _ANALYSED = {"name", "description", "connector_id"}
 _WINDOW = 10_000
@@ -28,7 +28,8 @@ def search(documents: Documents, body: Doc | None, view: Callable[[Doc], Doc], *
             failed,
         )
     _matches(body.get("query"), "", {})  # a bad query is refused also where there is nothing to find
-    found = [(id_, doc) for id_, doc in documents.searchable() if _matches(body.get("query"), id_, doc)]
+    ids = _candidates(body.get("query"), documents.words) if documents.words is not None else None
+    found = [(id_, doc) for id_, doc in documents.searchable(ids) if _matches(body.get("query"), id_, doc)]
     return {
         "took": 1,
         "timed_out": False,
@@ -53,9 +54,25 @@ def search(documents: Documents, body: Doc | None, view: Callable[[Doc], Doc], *
     }
 
 
-def words(text: str) -> list[str]:
-    """Split as the standard analyser does: at all but letters, digits and underscores, in lower case."""
-    return re.findall(r"\w+", text.lower())
+def _candidates(query: Doc | None, index: WordIndex) -> Collection[str] | None:
+    """Return the ids of all that may match, and perhaps of more; None where the index cannot tell."""
+    ((kind, clause),) = query.items() if query else [("match_all", {})]
+    if kind == "ids":
+        return frozenset(clause["values"])
+    if kind == "bool" and clause.keys() == {"should"}:
+        each = [_candidates(one, index) for one in clause["should"]]
+        found = [ids for ids in each if ids is not None]
+        return frozenset[str]().union(*found) if found and None not in each else None
+    ((field, wanted),) = clause.items() if len(clause) == 1 else [("", None)]
+    if not isinstance(wanted, str) or (kind == "prefix" and field not in _ANALYSED):
+        return None
+    look: dict[str, Callable[[str], Collection[str] | None]] = {
+        "term": index.with_all,
+        "match_phrase": index.with_all,
+        "match": index.with_any,
+        "prefix": index.with_prefix,
+    }
+    return look[kind](wanted) if kind in look and "." not in field.removesuffix(".keyword") else None
 
 
 def _matches(query: Doc | None, id_: str, doc: Doc) -> bool:
