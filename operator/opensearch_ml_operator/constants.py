@@ -11,6 +11,8 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 NAME: Final = "opensearch-ml-operator"
 
 FINALIZER: Final = f"{GROUP}/finalizer"
+MARKER: Final = "k8sml"
+"""Begins the word in a remote object's description that names its resource; the uid comes next."""
 SCHEMA_HASH_ANNOTATION: Final = f"{GROUP}/schema-hash"
 DELETION_POLICY_ANNOTATION: Final = f"{GROUP}/deletion-policy"
 DELETE_ORPHANS_ANNOTATION: Final = f"{GROUP}/delete-orphans"

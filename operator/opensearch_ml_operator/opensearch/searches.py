@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..constants import MARKER
 from ..errors import MLCode, MLError
 from ..reconcilers.ports import Hit
 from .imprint import without
@@ -69,14 +70,28 @@ async def marked(transport: Transport, kind: str, wanted: Sequence[Marked]) -> t
 async def by_imprint(transport: Transport, kind: str, word: str) -> tuple[Hit, ...]:
     """Find all that carries a connection's mark, as few fields of it as will do.
 
-    Raises MLError AMBIGUOUS from 10,000 of a kind on: there may be more than a search returns.
+    From 10,000 of a kind on, which is all that a search returns, in sixteen parts by the marker that stands
+    beside the mark. Raises MLError AMBIGUOUS when a part has as many: there may be more.
     """
+    mark = {"match_phrase": {"description": word}}
+    hits = await _all_of(transport, kind, mark)
+    if hits is not None:
+        return hits
+    found: list[Hit] = []
+    for digit in "0123456789abcdef":
+        part = {"bool": {"must": [mark, {"prefix": {"description": f"{MARKER}{digit}"}}]}}
+        hits = await _all_of(transport, kind, part)
+        if hits is None:
+            raise MLError(MLCode.AMBIGUOUS, f"too many {kind}s were made through the connection")
+        found += hits
+    return tuple(found)
+
+
+async def _all_of(transport: Transport, kind: str, query: Mapping[str, Any]) -> tuple[Hit, ...] | None:
+    """Find all that matches; None when there may be more than a search returns."""
     fields = ["name", "description", "created_time"]
-    query = {"match_phrase": {"description": word}}
     hits = await search(transport, kind, query, size=_WINDOW, fields=fields)
-    if len(hits) == _WINDOW:
-        raise MLError(MLCode.AMBIGUOUS, f"{_WINDOW} {kind}s or more were made through the connection")
-    return hits
+    return hits if len(hits) < _WINDOW else None
 
 
 async def models_of(transport: Transport, kind: str, object_id: str) -> tuple[Hit, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
+
+from opensearch_ml_operator.opensearch import searches
 from opensearch_ml_operator.reconcilers.creation.protocol import Role, marker
 
 from .target import ML, Target, token
@@ -43,4 +46,19 @@ async def what_a_connection_has_made_is_found(t: Target) -> None:
             assert raw.body["description"].startswith(f"{words} k8smlin")
 
 
-CHECKS = (revisions_are_found_by_the_stem_of_their_markers, what_a_connection_has_made_is_found)
+async def what_is_more_than_a_search_returns_is_found_in_parts(t: Target) -> None:
+    made = {
+        await t.connector(description=marker(f"{digit}{str(uuid.uuid4())[1:]}", Role.CONNECTOR, 1))
+        for digit in "7f"
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searches, "_WINDOW", len(made))
+        found = await t.client.search_imprint("connector")
+    assert sorted(hit.id for hit in found) == sorted(made)
+
+
+CHECKS = (
+    revisions_are_found_by_the_stem_of_their_markers,
+    what_a_connection_has_made_is_found,
+    what_is_more_than_a_search_returns_is_found_in_parts,
+)

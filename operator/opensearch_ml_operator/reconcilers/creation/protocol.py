@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from ...constants import MARKER
 from ...models.common import Pending
 
 SEARCH_INTERVALS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -198,12 +199,12 @@ def marker(uid: str, role: Role, revision: int) -> str:
     Letters and digits only: the server's analyser splits at anything else, and a split token matches
     strangers (`match_phrase` on `description`, ml-commons index mappings).
     """
-    return f"k8sml{uid.replace('-', '')}{role[0].lower()}r{revision}"
+    return f"{MARKER}{uid.replace('-', '')}{role[0].lower()}r{revision}"
 
 
 def imprint(uid: str) -> str:
     """Return the token of the connection with this uid, which stands behind the marker."""
-    return f"k8smlin{uid.replace('-', '')}"
+    return f"{MARKER}in{uid.replace('-', '')}"
 
 
 def describe(text: str | None, token: str) -> str:

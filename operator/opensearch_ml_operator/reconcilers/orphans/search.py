@@ -64,7 +64,7 @@ async def search(ports: Ports, client: MLCommons, connection: Snapshot) -> Searc
     """
     marked = [(kind, hit) for kind in _KINDS for hit in await client.search_imprint(kind)]
     marks = frozenset(mark for _, hit in marked for mark in (hit.id, *_uids(hit)))
-    old = [(kind, hit) for kind, hit in marked if _is_old(ports, hit)]
+    old = _without_known(ports, [(kind, hit) for kind, hit in marked if _is_old(ports, hit)])
     if old:
         # Read after the search: whoever is not in these lists was not there when the object was seen.
         old = await _ownerless(ports, old, connection.key.namespace)
@@ -79,6 +79,12 @@ async def search(ports: Ports, client: MLCommons, connection: Snapshot) -> Searc
         if now is not None and _uids(now) == _uids(hit):
             found.append(Found(kind, now))
     return Search(found, connection, marks)
+
+
+def _without_known(ports: Ports, marked: list[tuple[Kind, Hit]]) -> list[tuple[Kind, Hit]]:
+    """Leave out what belongs to a resource that we know of: of thousands nothing is left to be proven."""
+    known = {each.uid.replace("-", "") for kind in _OWNERS for each in ports.catalog.all(kind)}
+    return [(kind, hit) for kind, hit in marked if known.isdisjoint(_uids(hit))]
 
 
 async def _not_retained(

@@ -13,6 +13,7 @@ from opensearch_ml_operator.reconcilers.creation.protocol import Role, marker
 from opensearch_ml_operator.reconcilers.orphans.handling import INTERVAL
 from opensearch_ml_operator.reconcilers.orphans.search import GRACE
 from opensearch_ml_operator.reconcilers.ports import Mentions
+from support.memory_ports import MemoryCatalog, MemoryStore
 from unit.reconcilers.orphans.world import LIVING, LOST, World
 
 
@@ -105,6 +106,27 @@ async def test_what_another_namespace_has_taken_over_has_somebody(
     orphaned.ask(taken)
     assert await orphaned.searched() == []
     assert taken in orphaned.cluster.docs["connector"]
+
+
+async def test_what_only_the_api_server_knows_of_has_somebody(orphaned: World) -> None:
+    orphaned.put("connector", LIVING, Role.CONNECTOR)
+    orphaned.restart(catalog=MemoryCatalog(MemoryStore(), {}, {}))
+    assert await orphaned.searched() == []
+
+
+async def test_when_the_owner_of_each_is_known_nobody_is_listed(
+    orphaned: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+
+    async def list_all(kind: str, namespace: str) -> tuple[Snapshot, ...]:
+        listed.append(f"{kind} {namespace}")
+        return ()
+
+    monkeypatch.setattr(orphaned.stage.store, "read_all", list_all)
+    orphaned.put("connector", LIVING, Role.CONNECTOR)
+    assert await orphaned.searched() == []
+    assert listed == []
 
 
 async def test_what_is_young_is_left_alone(orphaned: World) -> None:
