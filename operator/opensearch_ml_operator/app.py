@@ -184,17 +184,15 @@ async def _hear_of_all(settings: Settings, operator: Operator) -> None:
     while unread:
         kind, namespace = unread[0]
         try:
-            found = await store.read_all(kind, namespace)
+            async for snapshot in store.each(kind, namespace):
+                operator.controller.observe(None, snapshot)
         except KubernetesForbiddenError as error:
             # One namespace without its Role, or without itself, must not stop all others.
             log.warning("Cannot list %s: %s", PLURALS[kind], error)
-            found = ()
         except OperatorError as error:
             log.warning("Cannot list %s: %s", PLURALS[kind], error)
             await asyncio.sleep(CRD_INTERVAL)
             continue
-        for snapshot in found:
-            operator.controller.observe(None, snapshot)
         del unread[0]
 
 

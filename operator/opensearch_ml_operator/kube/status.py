@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from ..errors import StatusConflictError
@@ -31,8 +31,13 @@ class KubeStatusStore:
 
         Raises KubernetesUnavailableError, KubernetesForbiddenError.
         """
+        return tuple([snapshot async for snapshot in self.each(kind, namespace)])
+
+    async def each(self, kind: str, namespace: str) -> AsyncGenerator[Snapshot]:
+        """Read as `read_all` does, and let go of what was read."""
         target = Target(ours(self._plurals[kind]), namespace or None)
-        return tuple([Snapshot.parse(kind, body) async for body in self._client.each(target)])
+        async for body in self._client.each(target):
+            yield Snapshot.parse(kind, body)
 
     async def write(self, snapshot: Snapshot, status: Mapping[str, Any]) -> Snapshot:
         """Replace the status if the object is still the one of the snapshot; no request if it is equal.
