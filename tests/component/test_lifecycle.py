@@ -122,6 +122,20 @@ async def test_fifty_sets_at_rest_cost_no_write_and_a_handful_of_reads(stage: St
     assert sent(world).keys() >= {"search-groups", "search-connectors", "search-models"}
 
 
+async def test_a_restart_reads_many_at_once(stage: Stage) -> None:
+    world = await stage(speed=5.0)
+    many(world, 30)
+    await world.ready(seconds=150)
+    await world.operator.stop()
+    world.kube.reset_counts()
+    world.ml.requests.clear()
+    await world.operator.start()
+    await eventually(lambda: {"search-groups", "search-connectors", "search-models"} <= sent(world).keys())
+    await world.quiet(seconds=30)
+    assert world.writes() == {}
+    assert sum(sent(world).values()) < 12, sent(world)
+
+
 async def test_deleting_costs_one_write_each(world: Scene) -> None:
     world.everything()
     await world.ready()

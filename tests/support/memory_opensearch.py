@@ -214,6 +214,9 @@ class MemoryOpenSearch:
         del max_age
         return self._get(f"observe_{kind}", kind, object_id)
 
+    def expect(self, kind: str, object_id: str) -> None:
+        pass
+
     def forget(self, kind: str, object_id: str) -> None:
         pass
 

@@ -87,7 +87,7 @@ class MLCommonsClient:
             operation, "POST", f"{BASE}/connectors/_create", self._imprint.add(body)
         )
         connector_id = read(ConnectorCreated, answer, doing=operation).connector_id
-        self._observations.remember("connector", connector_id)
+        self._observations.expect("connector", connector_id)
         return connector_id
 
     async def get_connector(self, connector_id: str) -> Hit | None:
@@ -113,7 +113,7 @@ class MLCommonsClient:
             operation, "POST", f"{BASE}/model_groups/_register", self._imprint.add(body)
         )
         group_id = read(GroupCreated, answer, doing=operation).model_group_id
-        self._observations.remember("group", group_id)
+        self._observations.expect("group", group_id)
         return group_id
 
     async def get_group(self, group_id: str) -> Hit | None:
@@ -135,7 +135,7 @@ class MLCommonsClient:
             operation, "POST", f"{BASE}/models/_register", self._imprint.add(body)
         )
         registered = read(ModelRegistered, answer, doing=operation)
-        self._observations.remember("model", registered.model_id)
+        self._observations.expect("model", registered.model_id)
         return Registered(model_id=registered.model_id, task_id=registered.task_id)
 
     async def get_model(self, model_id: str) -> Hit | None:
@@ -233,6 +233,10 @@ class MLCommonsClient:
     async def observe(self, kind: str, object_id: str, *, max_age: float) -> Hit | None:
         """Read through the batch; on 2.19 a write by someone else may be seen a second later."""
         return await self._observations.observe(kind, object_id, max_age=max_age)
+
+    def expect(self, kind: str, object_id: str) -> None:
+        """Read this object with the next batch, because somebody will ask for it soon."""
+        self._observations.expect(kind, object_id)
 
     def forget(self, kind: str, object_id: str) -> None:
         """Stop reading this object in batches."""

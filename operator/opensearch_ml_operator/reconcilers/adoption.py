@@ -28,7 +28,6 @@ from .session import Ports, Session
 RETRY: Final = 30.0
 """Seconds between looks for something that cannot be adopted yet."""
 _MARKER: Final = re.compile(r" ?\bk8sml([0-9a-f]{32})[a-z]r[0-9]+\b( [0-9a-f]{16}\b)?")
-_OF_KIND: Final = {"connector": references.CONNECTOR, "group": references.GROUP, "model": references.MODEL}
 
 
 async def adopt(
@@ -201,7 +200,7 @@ def _others(ports: Ports, snapshot: Snapshot) -> tuple[Snapshot, ...]:
 
 
 def _everybody(ports: Ports) -> tuple[Snapshot, ...]:
-    return tuple(each for kind in _OF_KIND.values() for each in ports.catalog.all(kind))
+    return tuple(each for kind in references.REMOTE_KINDS for each in ports.catalog.all(kind))
 
 
 def _cluster(ports: Ports, snapshot: Snapshot) -> str:

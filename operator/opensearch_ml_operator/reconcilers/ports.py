@@ -213,6 +213,9 @@ class MLCommons(Protocol):
         None only after a GET has confirmed that the object is not there.
         """
 
+    def expect(self, kind: str, object_id: str) -> None:
+        """Read this object with the next batch, because somebody will ask for it soon."""
+
     def forget(self, kind: str, object_id: str) -> None:
         """Stop reading this object in batches."""
 

@@ -22,6 +22,8 @@ CONNECTOR = "MLConnector"
 GROUP = "MLModelGroup"
 MODEL = "RemoteModel"
 SETTINGS = "MLClusterSettings"
+REMOTE_KINDS: Mapping[str, str] = {CONNECTOR: "connector", GROUP: "group", MODEL: "model"}
+"""What OpenSearch calls that of which `status.id` is the id, by our kind."""
 
 _REMOTE = ("id", "pending", "ownedGroupID", "previous", "trustedEndpoints")
 """Status fields that stand for something in OpenSearch."""

@@ -125,7 +125,7 @@ async def test_objects_that_began_at_different_times_fall_into_step(server: Serv
     names = [str(number) for number in range(10)]
     for name in names:
         server.documents[name] = 0
-        server.observations.remember(MODEL, name)
+        server.observations.expect(MODEL, name)
         server.observations.invalidate(MODEL, name)  # written just now: it is read by itself
         server.now += 1
         await server.observe(name, 40)
@@ -142,18 +142,37 @@ async def test_objects_that_began_at_different_times_fall_into_step(server: Serv
 
 
 async def test_a_page_takes_those_first_whose_turn_was_longest_ago(server: Server) -> None:
-    await server.remember("young")
     young = [f"y{number}" for number in range(PAGE)]
-    await server.remember(*young)
+    await server.remember("z-old")
     server.now += 10
-    await server.remember("asks")
-    server.now -= 20
-    await server.remember("old")
-    server.now += 80
+    await server.remember(*young, "asks")
+    server.now += 61
     await server.observe("asks")
     (ids,) = server.searches
     assert len(ids) == PAGE
-    assert {"asks", "old"} <= set(ids)
+    assert {"asks", "z-old"} <= set(ids)
+
+
+async def test_what_has_just_been_read_is_not_read_by_the_next_who_asks(server: Server) -> None:
+    await server.remember("a", "b")
+    server.now += 61
+    await server.observe("a")
+    assert [set(ids) for ids in server.searches] == [{"a", "b"}]
+    for name in "cdef":
+        server.now += 1
+        server.documents[name] = 0
+        await server.observe(name)
+    assert len(server.searches) == 1
+    assert server.gets == list("cdef")
+
+
+async def test_what_is_expected_is_read_with_the_first_who_asks(server: Server) -> None:
+    server.documents |= {"a": 1, "b": 2, "c": 3}
+    for name in "abc":
+        server.observations.expect(MODEL, name)
+    assert [await server.observe(name) for name in "abc"] == [1, 2, 3]
+    assert [set(ids) for ids in server.searches] == [{"a", "b", "c"}]
+    assert server.gets == []
 
 
 async def test_who_asks_at_the_same_time_shares_the_request(server: Server) -> None:
@@ -306,7 +325,7 @@ async def test_new_objects_are_read_together_before_anybody_has_asked_for_them()
     server = Server()
     for number in range(20):
         server.documents[f"m{number}"] = number
-        server.observations.remember(MODEL, f"m{number}")
+        server.observations.expect(MODEL, f"m{number}")
     assert [await server.observe(f"m{number}") for number in range(20)] == list(range(20))
     assert len(server.searches) == 1
     assert server.gets == []

@@ -145,6 +145,14 @@ class ConnectionReconciler:
         pool = self._ports.pool
         return pool.client(key), pool.available(key), pool.private_addresses_allowed(key)
 
+    def _expect_all(self, key: ObjectKey, client: MLCommons) -> None:
+        """Have a client that becomes usable read what waits to be looked at in batches, from the first on."""
+        for user in self._all_users(key):
+            snapshot, kind = self._ports.catalog.get(user), references.REMOTE_KINDS.get(user.kind)
+            id_ = snapshot.status.get("id") if snapshot is not None else None
+            if kind is not None and isinstance(id_, str) and id_:
+                client.expect(kind, id_)
+
     def _wake(self, key: ObjectKey) -> None:
         for dependent in self._all_users(key):
             self._ports.wake(dependent)
@@ -164,7 +172,10 @@ class ConnectionReconciler:
             if _accepted(snapshot, info) and not isinstance(settings, Fact):
                 # A client trusts the first cluster that it has met and no other, so it needs a new one.
                 await self._ports.pool.drop(snapshot.key)
-                info = await (await self._ports.pool.put(snapshot.key, settings)).server_info()
+                client = await self._ports.pool.put(snapshot.key, settings)
+                info = await client.server_info()
+            if not self._ports.pool.available(snapshot.key):
+                self._expect_all(snapshot.key, client)
         except MLError as error:
             reason, advice = _REASONS.get(error.code, (Reason.UNREACHABLE, "See the cluster's logs."))
             if reason is Reason.AUTHENTICATION_FAILED:
