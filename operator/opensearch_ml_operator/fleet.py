@@ -35,6 +35,8 @@ class History:
     uid: str = ""
     last_success: float | None = None
     """When a run last did all that it wanted to, in seconds since 1970."""
+    observed: int | None = None
+    """The version of the spec that a status was seen to be about."""
     generation: int | None = None
     """The version of the spec that is being made true."""
     since: float = 0.0

@@ -130,10 +130,12 @@ class Metrics:
     def run_started(self, snapshot: Snapshot) -> None:
         """Note that a reconciler was called."""
         self._running.labels(snapshot.key.kind).inc()
-        if snapshot.deleting or snapshot.status.get("observedGeneration") == snapshot.generation:
-            return
         history = self._history(snapshot)
-        if history.generation != snapshot.generation:
+        if snapshot.deleting or history.observed == snapshot.generation:
+            return
+        if snapshot.status.get("observedGeneration") == snapshot.generation:
+            history.observed = snapshot.generation
+        elif history.generation != snapshot.generation:
             created = moment(snapshot.created) if snapshot.generation == 1 else None
             history.generation = snapshot.generation
             history.since = created.timestamp() if created is not None else self._now()

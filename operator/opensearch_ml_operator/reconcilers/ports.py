@@ -30,6 +30,11 @@ class Hit:
     id: str
     source: Mapping[str, Any]
 
+    @property
+    def plain(self) -> Mapping[str, Any]:
+        """The document, of which everything can be read at no further cost."""
+        return dict(self.source.items())
+
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:

@@ -62,6 +62,7 @@ class Rests:
         known = self._known.get(snapshot.uid)
         if isinstance(known, _Rest) and await self._is_same(snapshot, known):
             return known.outcome
+        snapshot.unpack()  # what follows reads all of it
         self._known[snapshot.uid] = self._look(snapshot)
         return None
 

@@ -32,7 +32,7 @@ async def keep(session: Session[MLConnectorStatus], wanted: Wanted, corrections:
     )
     if observed is None:
         return await adoption.missing(session, spec.adopt) or Outcome(retry=True)
-    found = differences(session, wanted, observed.source)
+    found = differences(session, wanted, observed.plain)
     session.differs(found)
     if not found:
         await session.record(*ready(), **_record(session, wanted))

@@ -25,7 +25,7 @@ async def look(session: Session[MLConnectorStatus], wanted: Wanted, hold: Hold) 
     observed = await wanted.client.observe("connector", id_, max_age=holding.max_age(session, interval))
     if observed is None:
         return await holding.gone(session, hold, wanted.content, *resolved(), interval=interval)
-    found = differences(session, wanted, observed.source)
+    found = differences(session, wanted, observed.plain)
     session.differs(found)
     await session.record(*resolved(), holding.synced(hold, found), used_by_models=len(users(session)))
     return Outcome(requeue_after=managed.resync(interval))

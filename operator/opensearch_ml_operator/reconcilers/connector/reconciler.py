@@ -213,13 +213,14 @@ class ConnectorReconciler:
             session.event("ExternalIDChanged", words, warning=True)
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, wanted)
-        session.differs(differences(session, wanted, observed.source))
+        source = observed.plain
+        session.differs(differences(session, wanted, source))
         mark = bodies.mark(session.snapshot, status.live, wanted.applied)
-        drift = bodies.drifted(wanted.content, observed.source, mark=mark)
+        drift = bodies.drifted(wanted.content, source, mark=mark)
         if changed and not (applied == UNKNOWN and "description" not in drift):
-            return await self._change(session, wanted, observed.source)
+            return await self._change(session, wanted, source)
         if drift:
-            return await self._correct(session, wanted, observed.source, drift)
+            return await self._correct(session, wanted, source, drift)
         kept = await self._revisions.drop_previous(session, wanted)
         outcome = await _settled(session, wanted, previous=kept)
         if not kept and status.candidate is None and status.trial is None:

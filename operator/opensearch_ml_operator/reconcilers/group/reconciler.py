@@ -114,7 +114,7 @@ class GroupReconciler:
         observed = await client.observe("group", session.status.id, max_age=max_age)
         if observed is None:
             return await holding.gone(session, hold, desired, resolved, interval=interval)
-        source = adoption.seen(session.snapshot, observed.source)
+        source = adoption.seen(session.snapshot, observed.plain)
         body = bodies.difference(desired, source, changed=session.status.spec_hash != digest(desired))
         found = changes(bodies.shown(source), body, mask=self._ports.mask, merged=True)
         session.differs(found)
@@ -174,7 +174,7 @@ class GroupReconciler:
             session.event("ExternalIDChanged", words, warning=True)
             await session.record(false(ConditionType.SYNCED, Reason.CREATING, words), id=None)
             return await self._create(session, client, spec, desired)
-        source = adoption.seen(session.snapshot, observed.source)
+        source = adoption.seen(session.snapshot, observed.plain)
         body = bodies.difference(desired, source, changed=changed)
         session.differs(changes(bodies.shown(source), body, mask=self._ports.mask, merged=True))
         if body:

@@ -60,7 +60,7 @@ class ModelHolding:
         observed = await resolved.client.observe("model", status.id, max_age=max_age)
         if observed is None:
             return await holding.gone(session, hold, content, references, interval=interval)
-        source = adoption.seen(session.snapshot, observed.source)
+        source = adoption.seen(session.snapshot, observed.plain)
         applied, once_set = status.spec_hash in {None, target.spec_hash}, status.extra_fields or ()
         different = target.difference(source, applied=applied, once_set=once_set)
         over = target.leftover(source, once_set)

@@ -161,7 +161,7 @@ class ModelReconciler:
         observed = await self._observe(session, target, now=probing)
         if observed is None:
             return await self._lost(session, target)
-        source = adoption.seen(session.snapshot, observed.source)
+        source = adoption.seen(session.snapshot, observed.plain)
         problem, difference = self._compare(session, target, source)
         seen = await self._seen(session, target, source, difference)
         budget = computed.budget(
@@ -319,7 +319,7 @@ class ModelReconciler:
         probing: bool,
     ) -> Outcome:
         """Probe if that is due. Show that all is well, or all but what the facts say."""
-        source = adoption.seen(session.snapshot, observed.source)
+        source = adoption.seen(session.snapshot, observed.plain)
         target.resolved.leave(session.snapshot.key)
         if stale := rejoin.stale_part(session, target, source):
             return await self._deployment.send_again(session, target, stale, rejoin.deployed_at(source))
