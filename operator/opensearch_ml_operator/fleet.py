@@ -1,36 +1,34 @@
 """What Prometheus is told of the objects: computed at each scrape, so what is gone leaves no series behind.
 
-With 10,000 objects that takes more than a second: a scrape is one look, and a page written from it elsewhere.
+A scrape is one look, and a page written from it elsewhere: with 10,000 models that takes its time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Self, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Self, TypeAlias
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
-from .constants import ConditionType, Reason
+from . import exposition
 from .engine.controller import Vitals
+from .exposition import Family, labels
+from .facts import Facts
 from .models.snapshot import ObjectKey, Snapshot
-from .reconcilers.records import moment
 
 PREFIX: Final = "opensearch_ml_"
-_CONNECTIONS: Final = frozenset({"OpenSearchConnection", "ClusterOpenSearchConnection"})
-_MODEL: Final = "RemoteModel"
 
 GateLoad: TypeAlias = tuple[ObjectKey, str, int, int]
 """Connection, name of the gate, how many are inside, how many may be by now."""
 Expiry: TypeAlias = tuple[ObjectKey, float]
 """Connection, and until when the cluster's certificate is good, in seconds since 1970."""
+Sample: TypeAlias = tuple[str, float]
+"""Labels as they are written, and a value."""
 
 
 @dataclass(slots=True)
 class History:
-    """What the process remembers of one object, because no status says it."""
+    """What the process remembers of one object: what no status says, and what was read off the last one."""
 
     uid: str = ""
     last_success: float | None = None
@@ -44,9 +42,13 @@ class History:
     drift_detected: int = 0
     drift_corrected: int = 0
     credentials_rotated: int = 0
+    facts: Facts | None = None
 
-
-Record: TypeAlias = tuple[ObjectKey, History]
+    def facts_of(self, snapshot: Snapshot) -> Facts:
+        """Return what is to be told of this version; another one is read only when there is one."""
+        if self.facts is None or self.facts.version != snapshot.resource_version:
+            self.facts = Facts.of(snapshot)
+        return self.facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,27 @@ class Sources:
     certificates: Callable[[], Iterable[Expiry]] = tuple
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Fleet(Collector):
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One object."""
+
+    key: ObjectKey
+    owner: str
+    """Labels: kind, namespace and name."""
+    facts: Facts
+    history: History
+
+    @property
+    def place(self) -> str:
+        """Labels: namespace and name."""
+        return labels(namespace=self.key.namespace, name=self.key.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
     """What is to be told, as it was at one moment: it may be written down in another thread."""
 
-    objects: tuple[Snapshot, ...]
-    records: tuple[Record, ...]
+    objects: tuple[tuple[Snapshot, History], ...]
     vitals: Vitals
     gates: tuple[GateLoad, ...]
     certificates: tuple[Expiry, ...]
@@ -79,215 +96,174 @@ class Fleet(Collector):
         living = {snapshot.key: snapshot.uid for snapshot in objects}
         for key in [key for key, history in histories.items() if living.get(key) != history.uid]:
             del histories[key]
+        for snapshot in objects:
+            if snapshot.key not in histories:
+                histories[snapshot.key] = History(snapshot.uid)
         return cls(
-            objects=objects,
-            records=tuple((key, replace(history)) for key, history in histories.items()),
+            objects=tuple((snapshot, histories[snapshot.key]) for snapshot in objects),
             vitals=sources.vitals(),
             gates=tuple(sources.gates()),
             certificates=tuple(sources.certificates()),
         )
 
-    def collect(self) -> Iterator[Metric]:
-        """Return the gauges of objects, queue and connections, and the counters of one object each."""
-        yield from _Sheet(self.objects).families()
-        yield from self._remembered()
+    def write(self) -> Iterator[bytes]:
+        """Write it in Prometheus' text format, block by block."""
+        return exposition.write(self._families())
+
+    def _families(self) -> Iterator[Family]:
+        rows = [
+            _Row(key, labels(kind=key.kind, namespace=key.namespace, name=key.name), facts, history)
+            for snapshot, history in self.objects
+            for key, facts in [(snapshot.key, history.facts_of(snapshot))]
+        ]
+        yield from _counted(rows)
+        yield from _of_all(rows)
+        yield from _of_connections(rows)
+        yield from _of_models(rows)
+        yield from _remembered(rows)
         yield from self._queue()
         yield from self._connections()
 
-    def _remembered(self) -> Iterator[Metric]:
-        success = _gauge(
-            "resource_last_success_timestamp_seconds",
-            "When a run for the resource last came to its end without an error, in this process.",
-            "kind namespace name",
-        )
-        detected = _counter("drift_detected", "Differences found that somebody else had made.")
-        corrected = _counter("drift_corrected", "Differences put back that somebody else had made.")
-        rotated = _counter("credentials_rotated", "New credentials of a Secret sent to OpenSearch.")
-        for key, history in self.records:
-            owner = (key.kind, key.namespace, key.name)
-            if history.last_success is not None:
-                success.add_metric(owner, history.last_success)
-            for family, count in (
-                (detected, history.drift_detected),
-                (corrected, history.drift_corrected),
-                (rotated, history.credentials_rotated),
-            ):
-                if count:
-                    family.add_metric(owner, count)
-        return iter((success, detected, corrected, rotated))
+    def _queue(self) -> Iterator[Family]:
+        vitals = self.vitals
+        yield _gauge("queue_depth", "Objects that wait for a run.", [("", vitals.waiting)])
+        yield _gauge("queue_planned", "Objects that are due for a run later.", [("", vitals.planned)])
+        words = "How long the oldest of the waiting objects waits."
+        yield _gauge("queue_oldest_seconds", words, [("", vitals.oldest_wait)])
 
-    def _queue(self) -> Iterator[Metric]:
-        for name, text, value in (
-            ("queue_depth", "Objects that wait for a run.", self.vitals.waiting),
-            ("queue_planned", "Objects that are due for a run later.", self.vitals.planned),
-            (
-                "queue_oldest_seconds",
-                "How long the oldest of the waiting objects waits.",
-                self.vitals.oldest_wait,
-            ),
-        ):
-            gauge = _gauge(name, text, "")
-            gauge.add_metric((), value)
-            yield gauge
-
-    def _connections(self) -> Iterator[Metric]:
-        loads = _gauge(
+    def _connections(self) -> Iterator[Family]:
+        loads = [
+            (labels(namespace=key.namespace, connection=key.name, gate=gate), inside, limit)
+            for key, gate, inside, limit in self.gates
+        ]
+        yield _gauge(
             "gate_in_flight",
             "Groups, registers, deploys, probes and changes of settings that the cluster works on.",
-            "namespace connection gate",
+            ((gate, inside) for gate, inside, _ in loads),
         )
-        limits = _gauge(
+        yield _gauge(
             "gate_limit",
             "How many of these the cluster is asked to work on side by side; halved when it is in trouble.",
-            "namespace connection gate",
+            ((gate, limit) for gate, _, limit in loads),
         )
-        for key, gate, inside, limit in self.gates:
-            loads.add_metric((key.namespace, key.name, gate), inside)
-            limits.add_metric((key.namespace, key.name, gate), limit)
-        expiry = _gauge(
+        yield _gauge(
             "connection_certificate_expiry_timestamp_seconds",
             "When the certificate ends that the cluster showed at the last health check.",
-            "namespace name",
+            ((labels(namespace=key.namespace, name=key.name), end) for key, end in self.certificates),
         )
-        for key, end in self.certificates:
-            expiry.add_metric((key.namespace, key.name), end)
-        return iter((loads, limits, expiry))
 
 
-class _Sheet:
-    """One scrape's worth of gauges that are read off the objects."""
-
-    def __init__(self, objects: Iterable[Snapshot]) -> None:
-        owner = "kind namespace name"
-        self._counts: Counter[tuple[str, str, str, str]] = Counter()
-        self._unresolved: Counter[tuple[str, str]] = Counter()
-        self._tasks: Counter[str] = Counter(dict.fromkeys(("Register", "Deploy", "Undeploy"), 0))
-        self._info = _gauge(
-            "resource_info",
-            "One for each resource, with the reason of its Ready condition.",
-            f"{owner} connection external_id ready reason",
-        )
-        self._condition = _gauge(
-            "resource_condition", "One for each condition, with its present status.", f"{owner} type status"
-        )
-        self._suspended = _gauge("resource_suspended", "Whether spec.suspend is true.", owner)
-        self._deletion = _gauge(
-            "resource_deletion_timestamp_seconds", "When the deletion was asked for that is under way.", owner
-        )
-        self._up = _gauge("connection_up", "Whether the last health check succeeded.", "namespace name")
-        self._orphans = _gauge(
-            "orphans",
-            "Objects in OpenSearch that were made through the connection and have no resource.",
-            "namespace connection",
-        )
-        self._cluster = _gauge(
-            "connection_info",
-            "One for each connection that a cluster has answered.",
-            "namespace name opensearch_version distribution",
-        )
-        self._planned = _gauge("model_nodes_planned", "Nodes that should hold the model.", "namespace name")
-        self._deployed = _gauge("model_nodes_deployed", "Nodes that hold the model.", "namespace name")
-        self._probe = _gauge(
-            "model_probe_success", "Whether the model answers its probes as expected.", "namespace name"
-        )
-        for snapshot in objects:
-            self._add(snapshot.plain())
-
-    def families(self) -> Iterator[Metric]:
-        """Return the gauges, with the counts of all objects."""
-        resources = _gauge(
-            "resources", "Number of resources by their Ready condition.", "kind namespace ready reason"
-        )
-        for labels, count in self._counts.items():
-            resources.add_metric(labels, count)
-        creates = _gauge(
-            "creates_unresolved",
-            "Resources that wait because a create got no clear answer and may still be carried out.",
-            "kind namespace",
-        )
-        for place, count in self._unresolved.items():
-            creates.add_metric(place, count)
-        tasks = _gauge("tasks_in_flight", "Tasks of OpenSearch whose end is not known yet.", "task_type")
-        for type_, count in self._tasks.items():
-            tasks.add_metric((type_,), count)
-        yield from (resources, creates, tasks, self._info, self._condition, self._suspended, self._deletion)
-        yield from (self._up, self._orphans, self._cluster, self._planned, self._deployed, self._probe)
-
-    def _add(self, snapshot: Snapshot) -> None:
-        key, status = snapshot.key, snapshot.status
-        owner = (key.kind, key.namespace, key.name)
-        conditions = snapshot.conditions
-        ready = conditions.get(ConditionType.READY, {})
-        state, reason = _text(ready, "status") or "Unknown", _text(ready, "reason")
-        self._info.add_metric((*owner, _connection(snapshot), _text(status, "id"), state, reason), 1)
-        self._counts[key.kind, key.namespace, state, reason] += 1
-        self._unresolved[key.kind, key.namespace] += _waits_for_create(conditions)
-        for type_ in ConditionType:
-            if type_ in conditions and (its := _text(conditions[type_], "status")):
-                self._condition.add_metric((*owner, type_, its), 1)
-        if snapshot.deleting and (asked := moment(snapshot.deleted)) is not None:
-            self._deletion.add_metric(owner, asked.timestamp())
-        if key.kind in _CONNECTIONS:
-            self._add_connection(snapshot)
-        else:
-            self._suspended.add_metric(owner, float(snapshot.spec.get("suspend") is True))
-        if key.kind == _MODEL:
-            self._add_model(snapshot)
-
-    def _add_connection(self, snapshot: Snapshot) -> None:
-        place = (snapshot.key.namespace, snapshot.key.name)
-        self._up.add_metric(place, float(_is_true(snapshot, ConditionType.REACHABLE)))
-        self._orphans.add_metric(place, _number(snapshot.status, "orphanCount"))
-        if version := _text(snapshot.status, "version"):
-            self._cluster.add_metric((*place, version, _text(snapshot.status, "distribution")), 1)
-
-    def _add_model(self, snapshot: Snapshot) -> None:
-        place = (snapshot.key.namespace, snapshot.key.name)
-        for task in tasks_of(snapshot):
-            self._tasks[_text(task, "type")] += not task.get("finishedAt")
-        workers = snapshot.status.get("workers")
-        if isinstance(workers, Mapping) and snapshot.spec.get("deploy") is not False:
-            self._planned.add_metric(place, _number(workers, "planned"))
-            self._deployed.add_metric(place, _number(workers, "current"))
-        if snapshot.condition(ConditionType.HEALTHY):
-            self._probe.add_metric(place, float(_is_true(snapshot, ConditionType.HEALTHY)))
+def _counted(rows: list[_Row]) -> Iterator[Family]:
+    counts: Counter[str] = Counter()
+    unresolved: Counter[str] = Counter()
+    tasks = Counter(dict.fromkeys(("Register", "Deploy", "Undeploy"), 0))
+    for (kind, namespace, ready, reason), number in Counter(
+        (row.key.kind, row.key.namespace, row.facts.ready, row.facts.reason) for row in rows
+    ).items():
+        counts[labels(kind=kind, namespace=namespace, ready=ready, reason=reason)] = number
+    for (kind, namespace, waits), number in Counter(
+        (row.key.kind, row.key.namespace, row.facts.unresolved) for row in rows
+    ).items():
+        unresolved[labels(kind=kind, namespace=namespace)] += number if waits else 0
+    for row in rows:
+        tasks.update(row.facts.tasks)
+    yield _gauge("resources", "Number of resources by their Ready condition.", counts.items())
+    words = "Resources that wait because a create got no clear answer and may still be carried out."
+    yield _gauge("creates_unresolved", words, unresolved.items())
+    words = "Tasks of OpenSearch whose end is not known yet."
+    yield _gauge(
+        "tasks_in_flight", words, ((labels(task_type=type_), number) for type_, number in tasks.items())
+    )
 
 
-def tasks_of(snapshot: Snapshot) -> Iterator[Mapping[str, Any]]:
-    """Return the tasks in the status; never raises, whatever the status holds."""
-    tasks = snapshot.status.get("tasks")
-    return (task for task in tasks if isinstance(task, Mapping)) if isinstance(tasks, list) else iter(())
+def _of_all(rows: list[_Row]) -> Iterator[Family]:
+    yield _gauge(
+        "resource_info",
+        "One for each resource, with the reason of its Ready condition.",
+        ((f"{row.owner},{row.facts.info}", 1) for row in rows),
+    )
+    yield _gauge(
+        "resource_condition",
+        "One for each condition, with its present status.",
+        ((f"{row.owner},{condition}", 1) for row in rows for condition in row.facts.conditions),
+    )
+    yield _gauge(
+        "resource_suspended",
+        "Whether spec.suspend is true.",
+        ((row.owner, row.facts.suspended) for row in rows if row.facts.connection is None),
+    )
+    yield _gauge(
+        "resource_deletion_timestamp_seconds",
+        "When the deletion was asked for that is under way.",
+        ((row.owner, row.facts.deleted) for row in rows if row.facts.deleted is not None),
+    )
 
 
-def _is_true(snapshot: Snapshot, type_: ConditionType) -> bool:
-    return snapshot.condition(type_).get("status") == "True"
+def _of_connections(rows: list[_Row]) -> Iterator[Family]:
+    known = [(row, row.facts.connection) for row in rows if row.facts.connection is not None]
+    yield _gauge(
+        "connection_up",
+        "Whether the last health check succeeded.",
+        ((row.place, its.up) for row, its in known),
+    )
+    yield _gauge(
+        "orphans",
+        "Objects in OpenSearch that were made through the connection and have no resource.",
+        ((labels(namespace=row.key.namespace, connection=row.key.name), its.orphans) for row, its in known),
+    )
+    yield _gauge(
+        "connection_info",
+        "One for each connection that a cluster has answered.",
+        ((f"{row.place},{its.cluster}", 1) for row, its in known if its.cluster),
+    )
 
 
-def _connection(snapshot: Snapshot) -> str:
-    """Return the connection's name; a model may have it from its connector."""
-    ref = snapshot.spec.get("connectionRef")
-    named = _text(ref, "name") if isinstance(ref, Mapping) else ""
-    return named or _text(snapshot.status, "connection")
+def _of_models(rows: list[_Row]) -> Iterator[Family]:
+    nodes = [(row.place, row.facts.nodes) for row in rows if row.facts.nodes is not None]
+    yield _gauge(
+        "model_nodes_planned",
+        "Nodes that should hold the model.",
+        ((place, planned) for place, (planned, _) in nodes),
+    )
+    yield _gauge(
+        "model_nodes_deployed",
+        "Nodes that hold the model.",
+        ((place, current) for place, (_, current) in nodes),
+    )
+    yield _gauge(
+        "model_probe_success",
+        "Whether the model answers its probes as expected.",
+        ((row.place, row.facts.answers) for row in rows if row.facts.answers is not None),
+    )
 
 
-def _waits_for_create(conditions: Mapping[str, Mapping[str, Any]]) -> bool:
-    decisive = (conditions.get(each, {}) for each in (ConditionType.SYNCED, ConditionType.DELETABLE))
-    return any(each.get("reason") == Reason.WAITING_FOR_UNRESOLVED_CREATE for each in decisive)
+def _remembered(rows: list[_Row]) -> Iterator[Family]:
+    yield _gauge(
+        "resource_last_success_timestamp_seconds",
+        "When a run for the resource last came to its end without an error, in this process.",
+        ((row.owner, row.history.last_success) for row in rows if row.history.last_success is not None),
+    )
+    yield _counter(
+        "drift_detected_total",
+        "Differences found that somebody else had made.",
+        ((row.owner, row.history.drift_detected) for row in rows),
+    )
+    yield _counter(
+        "drift_corrected_total",
+        "Differences put back that somebody else had made.",
+        ((row.owner, row.history.drift_corrected) for row in rows),
+    )
+    yield _counter(
+        "credentials_rotated_total",
+        "New credentials of a Secret sent to OpenSearch.",
+        ((row.owner, row.history.credentials_rotated) for row in rows),
+    )
 
 
-def _text(body: Mapping[str, Any], key: str) -> str:
-    value = body.get(key)
-    return value if isinstance(value, str) else ""
+def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Family:
+    return Family(f"{PREFIX}{name}", text, samples)
 
 
-def _number(body: Mapping[str, Any], key: str) -> float:
-    value = body.get(key)
-    return value if isinstance(value, int | float) else 0
-
-
-def _gauge(name: str, text: str, labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{PREFIX}{name}", text, labels=labels.split())
-
-
-def _counter(name: str, text: str) -> CounterMetricFamily:
-    return CounterMetricFamily(f"{PREFIX}{name}", text, labels=("kind", "namespace", "name"))
+def _counter(name: str, text: str, samples: Iterable[Sample]) -> Family:
+    """Return a counter, of those alone for whom there was something to count."""
+    return Family(f"{PREFIX}{name}", text, (sample for sample in samples if sample[1]), type="counter")

@@ -84,9 +84,11 @@ class Health:
             return web.Response(text="ok\n")
         return web.Response(status=503, text="\n".join(self._obstacles.values()) + "\n")
 
-    async def _scrape(self, _: web.Request) -> web.Response:
-        body = await asyncio.to_thread(self._metrics.scrape())
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+    async def _scrape(self, request: web.Request) -> web.Response:
+        packed = "gzip" in request.headers.get("Accept-Encoding", "")
+        body = await asyncio.to_thread(self._metrics.scrape(packed=packed))
+        encoding = {"Content-Encoding": "gzip"} if packed else {}
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, **encoding})
 
 
 @contextlib.asynccontextmanager

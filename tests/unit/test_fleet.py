@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from opensearch_ml_operator.engine.workers import RunResult
+from opensearch_ml_operator.facts import Facts
 from opensearch_ml_operator.fleet import Sources
 from opensearch_ml_operator.metrics import Metrics
 from opensearch_ml_operator.models.snapshot import Snapshot
@@ -171,6 +172,27 @@ def test_what_was_remembered_of_an_object_goes_with_it() -> None:
     assert value(metrics, name, **OWNER) is None
     objects[:] = [MODEL]
     assert value(metrics, name, **OWNER) is None
+
+
+def test_of_each_version_of_an_object_the_facts_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    of = Facts.of
+
+    def reading(snapshot: Snapshot) -> Facts:
+        read.append(snapshot.resource_version)
+        return of(snapshot)
+
+    monkeypatch.setattr(Facts, "of", reading)
+    objects = [thing("RemoteModel", "a", ("Ready", "False", "x"), metadata={"resourceVersion": "1"})]
+    metrics = Metrics()
+    metrics.show(Sources(lambda: objects, lambda: IDLE))
+    for _ in range(3):
+        metrics.scrape()()
+    assert read == ["1"]
+    objects[:] = [thing("RemoteModel", "a", ("Ready", "True", "x"), metadata={"resourceVersion": "2"})]
+    labels = {**OWNER, "type": "Ready", "status": "True"}
+    assert value(metrics, "opensearch_ml_resource_condition", **labels) == 1
+    assert read == ["1", "2"]
 
 
 def test_a_scrape_shows_one_moment() -> None:

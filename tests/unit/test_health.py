@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import aiohttp
+import httpx
 import pytest
 
 from opensearch_ml_operator.engine.controller import Vitals
@@ -95,6 +96,15 @@ async def test_metrics_are_served_on_their_own_port() -> None:
         assert "opensearch_ml_operator_info{" in text
         assert (await server.get("/metrics"))[0] == 404
         assert (await server.get("/healthz", port=server.ports.metrics))[0] == 404
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip", "gzip"), ("identity", None)])
+async def test_metrics_are_packed_for_who_can_unpack_them(accepted: str, encoding: str | None) -> None:
+    async with Server().run() as server, httpx.AsyncClient(trust_env=False) as http:
+        url = f"http://127.0.0.1:{server.ports.metrics}/metrics"
+        answer = await http.get(url, headers={"Accept-Encoding": accepted})
+        assert answer.headers.get("Content-Encoding") == encoding
+        assert "opensearch_ml_operator_info{" in answer.text
 
 
 async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:

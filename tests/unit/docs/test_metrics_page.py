@@ -15,8 +15,8 @@ OF_LIBRARIES = ("python_", "process_")
 
 def row(family: Metric) -> str:
     name = f"{family.name}_total" if family.type == "counter" else family.name
-    labels = {label: None for sample in family.samples for label in sample.labels if label != "le"}
-    shown = ", ".join(f"`{label}`" for label in labels) or "none"
+    labels = {label for sample in family.samples for label in sample.labels if label != "le"}
+    shown = ", ".join(f"`{label}`" for label in sorted(labels)) or "none"
     return f"| `{name}` | {family.type} | {shown} | {family.documentation} |"
 
 
