@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import signal
 import threading
@@ -19,7 +20,7 @@ from .errors import KubernetesForbiddenError, OperatorError, WatchesEndedError
 from .handlers import build_registry
 from .kopf_settings import Login, build_settings
 from .kube.crds import missing_or_different, undiscovered
-from .kube.ghosts import list_keys
+from .kube.ghosts import count, list_keys
 from .kube.leases import LeaderElection
 from .kube.login import connect
 from .kube.namespaces import list_labels
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 GHOST_INTERVAL = 300.0
 """Seconds between the looks for objects whose deletion no watch has told of."""
+GHOST_LISTS = 12
+"""Each of so many looks reads their list, even if the number seems to be right."""
 CRD_INTERVAL = 5.0
 """Seconds between the looks for what the start waits for: CRDs that fit, and lists of all objects."""
 CUTS = 50
@@ -214,13 +217,19 @@ async def _hear_of_labels(operator: Operator) -> None:
 
 
 async def _drop_ghosts(settings: Settings, operator: Operator) -> None:
-    """Ask now and then which objects exist: after a restart of the API server no watch tells what is gone."""
-    while True:
+    """Ask now and then which objects exist: after a restart of the API server no watch tells what is gone.
+
+    As long as there are as many as we know of, they need not be read each time.
+    """
+    for look in itertools.count(1):
         await asyncio.sleep(GHOST_INTERVAL)
         for kind in _watched(settings):
-            listing = partial(list_keys, operator.kube, kind.kind, kind.plural, settings.namespaces)
+            where = kind.plural, settings.namespaces
+            known = operator.controller.known(kind.kind)
+            listing = partial(list_keys, operator.kube, kind.kind, *where)
             try:
-                await operator.controller.drop_ghosts(kind.kind, listing)
+                if look % GHOST_LISTS == 0 or await count(operator.kube, *where) != known:
+                    await operator.controller.drop_ghosts(kind.kind, listing)
             except OperatorError as error:
                 log.warning("Cannot list %s: %s", kind.plural, error)
 

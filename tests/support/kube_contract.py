@@ -18,7 +18,7 @@ from opensearch_ml_operator.errors import (
 )
 from opensearch_ml_operator.kube import client
 from opensearch_ml_operator.kube.client import MERGE_PATCH, KubeClient
-from opensearch_ml_operator.kube.ghosts import list_keys
+from opensearch_ml_operator.kube.ghosts import count, list_keys
 from opensearch_ml_operator.kube.status import KubeStatusStore
 from opensearch_ml_operator.kube.targets import EVENTS, METADATA_LIST, Resource, Target, ours
 from opensearch_ml_operator.models.snapshot import ObjectKey, Snapshot
@@ -209,6 +209,9 @@ class KubeContract:
         made = {(await models.create(f"m{number}"))["metadata"]["uid"] for number in range(5)}
         found = await list_keys(models.client, "RemoteModel", "remotemodels", [models.namespace])
         assert {uid for _, uid in found} == made
+        assert await count(models.client, "remotemodels", [models.namespace]) == len(made)
+        assert await count(models.client, "remotemodels", [models.namespace, "empty"]) == len(made)
+        assert await count(models.client, "remotemodels", ["empty"]) == 0
         everywhere = await list_keys(models.client, "RemoteModel", "remotemodels")
         assert everywhere >= found
         page = await models.client.request("GET", models.target(None), accept=METADATA_LIST)

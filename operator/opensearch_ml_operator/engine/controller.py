@@ -118,6 +118,10 @@ class Controller:
         if self._cache.get(key) is not None:
             self._queue.add(key, Priority.UNDER_WAY)
 
+    def known(self, kind: str) -> int:
+        """Return how many objects of a kind are known."""
+        return len(self._cache.keys(kind))
+
     async def drop_ghosts(
         self, kind: str, list_live: Callable[[], Awaitable[AbstractSet[Identity]]]
     ) -> tuple[ObjectKey, ...]:

@@ -27,6 +27,7 @@ class Pages:
             version, items = self._store.version, self._store.list(call.resource, call.namespace)
         size = int(call.query.get("limit") or 0) or len(items)
         following = self._keep(version, items[size:]) if items[size:] else ""
+        remaining = {"remainingItemCount": len(items[size:])} if following else {}
         if "PartialObjectMetadataList" in call.accept:
             kind, api_version = "PartialObjectMetadata", "meta.k8s.io/v1"
             page = [
@@ -38,7 +39,7 @@ class Pages:
         return {
             "kind": f"{kind}List",
             "apiVersion": api_version,
-            "metadata": {"resourceVersion": str(version), "continue": following},
+            "metadata": {"resourceVersion": str(version), "continue": following, **remaining},
             "items": page or (None if kind == "PartialObjectMetadata" else []),
         }
 
