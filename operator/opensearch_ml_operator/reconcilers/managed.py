@@ -22,7 +22,7 @@ NET = 300.0
 """Seconds after which something is looked at again although an event should have woken it long ago."""
 GRACE = 5.0
 """Seconds for which a new object waits for what it refers to without a word."""
-CROWD = 30.0
+CROWD = 300.0
 """Seconds for which it does so when that is on its way: among many objects each waits for its turn."""
 LEAVING = 60.0
 """Seconds for which users that are being deleted too are waited for without a word."""
