@@ -154,25 +154,29 @@ class Fleet:
 
 
 def _counted(rows: list[_Row]) -> Iterator[Family]:
-    counts: Counter[str] = Counter()
-    unresolved: Counter[str] = Counter()
-    tasks = Counter(dict.fromkeys(("Register", "Deploy", "Undeploy"), 0))
-    for (kind, namespace, ready, reason), number in Counter(
-        (row.key.kind, row.key.namespace, row.facts.ready, row.facts.reason) for row in rows
-    ).items():
-        counts[labels(kind=kind, namespace=namespace, ready=ready, reason=reason)] = number
-    for (kind, namespace, waits), number in Counter(
-        (row.key.kind, row.key.namespace, row.facts.unresolved) for row in rows
-    ).items():
-        unresolved[labels(kind=kind, namespace=namespace)] += number if waits else 0
-    for row in rows:
-        tasks.update(row.facts.tasks)
-    yield _gauge("resources", "Number of resources by their Ready condition.", counts.items())
-    words = "Resources that wait because a create got no clear answer and may still be carried out."
-    yield _gauge("creates_unresolved", words, unresolved.items())
-    words = "Tasks of OpenSearch whose end is not known yet."
+    states = Counter((row.key.kind, row.key.namespace, row.facts.ready, row.facts.reason) for row in rows)
     yield _gauge(
-        "tasks_in_flight", words, ((labels(task_type=type_), number) for type_, number in tasks.items())
+        "resources",
+        "Number of resources by their Ready condition.",
+        (
+            (labels(kind=kind, namespace=namespace, ready=ready, reason=reason), number)
+            for (kind, namespace, ready, reason), number in states.items()
+        ),
+    )
+    unresolved: Counter[tuple[str, str]] = Counter()
+    tasks = Counter(dict.fromkeys(("Register", "Deploy", "Undeploy"), 0))
+    for row in rows:
+        unresolved[row.key.kind, row.key.namespace] += row.facts.unresolved
+        tasks.update(row.facts.tasks)
+    yield _gauge(
+        "creates_unresolved",
+        "Resources that wait because a create got no clear answer and may still be carried out.",
+        ((labels(kind=kind, namespace=place), number) for (kind, place), number in unresolved.items()),
+    )
+    yield _gauge(
+        "tasks_in_flight",
+        "Tasks of OpenSearch whose end is not known yet.",
+        ((labels(task_type=type_), number) for type_, number in tasks.items()),
     )
 
 
