@@ -46,17 +46,16 @@ class _Entry:
     """When the last search began that asked for it, whether it found it or not."""
     written_at: float = float("-inf")
 
+    @property
+    def due(self) -> float:
+        """From when on a search that is made anyway reads this object too.
+
+        Not at once: when many ask one after the other, each would read all anew.
+        """
+        return max(self.read_at + self.max_age / 4, self.written_at + SETTLE_SECONDS)
+
     def known(self, *, since: float) -> bool:
         return self.hit is not None and self.read_at >= since
-
-    def joins(self, now: float, *, in_haste: bool) -> bool:
-        """Whether a search that is made anyway should read this object too.
-
-        Not if it has just been read: when many ask one after the other, each would read all anew. One
-        `in_haste`, for who wants to know how things are at this moment, takes along less.
-        """
-        least = self.max_age / (2 if in_haste else 4)
-        return now - self.read_at > least and now - self.written_at > SETTLE_SECONDS
 
     def store(self, hit: Hit, *, read_at: float) -> None:
         """Keep a result, unless the object was written to after its request began."""
@@ -72,9 +71,54 @@ class _Entry:
 @dataclass(slots=True)
 class _Kind:
     entries: dict[str, _Entry] = field(default_factory=dict)
+    turns: list[tuple[float, str]] = field(default_factory=list)
+    """A heap of when each entry is due, and of when some were thought to be."""
     searching: asyncio.Lock = field(default_factory=asyncio.Lock)
     failure: MLError | None = None
     failed_at: float = float("-inf")
+
+    def entry(self, object_id: str, max_age: float) -> _Entry:
+        """Return what is remembered of an object, from now on."""
+        entry = self.entries.get(object_id)
+        if entry is None:
+            entry = self.entries[object_id] = _Entry(max_age)
+            self.plan(object_id)
+        return entry
+
+    def plan(self, object_id: str) -> None:
+        """Note when an object is due, after that has changed."""
+        if (entry := self.entries.get(object_id)) is not None:
+            heapq.heappush(self.turns, (entry.due, object_id))
+
+    def take_page(self, asked: str, *, now: float) -> list[str]:
+        """Take out an object that was asked for, and those that are due; those whose turn was longest ago.
+
+        Who wants to know how things are at this moment, and does not want to wait, gets those alone that are
+        past half of their own age limit.
+        """
+        in_haste = self.entries[asked].max_age == 0
+        ids = {asked: None}  # in their order
+        later: list[tuple[float, str]] = []
+        while self.turns and self.turns[0][0] < now and len(ids) + len(later) < PAGE:
+            turn = heapq.heappop(self.turns)
+            entry = self.entries.get(turn[1])
+            if entry is None or entry.due != turn[0]:
+                continue  # forgotten, or read or written to meanwhile
+            if in_haste and now - entry.read_at <= entry.max_age / 2:
+                later.append(turn)
+            else:
+                ids[turn[1]] = None
+        for turn in later:
+            heapq.heappush(self.turns, turn)
+        return list(ids)
+
+    def store(self, hits: Mapping[str, Hit], ids: Sequence[str], *, began: float) -> None:
+        """Keep the results of a search for these ids."""
+        for id_ in ids:
+            if (entry := self.entries.get(id_)) is not None:
+                entry.searched_at = began
+                if (hit := hits.get(id_)) is not None:
+                    entry.store(hit, read_at=began)
 
 
 class Observations:
@@ -93,8 +137,10 @@ class Observations:
         """
         since = (asked := self._clock()) - max_age
         known = self._kinds.setdefault(kind, _Kind())
-        entry = known.entries.setdefault(object_id, _Entry(max_age))
-        entry.max_age = max_age
+        entry = known.entry(object_id, max_age)
+        if entry.max_age != max_age:
+            entry.max_age = max_age
+            known.plan(object_id)
         if not entry.known(since=since) and asked - entry.written_at > SETTLE_SECONDS:
             async with known.searching:
                 if not entry.known(since=since) and entry.searched_at < asked:
@@ -108,6 +154,7 @@ class Observations:
                 self.forget(kind, object_id)
             else:
                 entry.store(hit, read_at=started)
+                known.plan(object_id)
             return hit
         return entry.hit
 
@@ -118,10 +165,11 @@ class Observations:
             entry.hit = None
             entry.read_at = float("-inf")
             entry.written_at = self._clock()
+            self._kinds[kind].plan(object_id)
 
     def expect(self, kind: str, object_id: str) -> None:
         """Take an object along when others are read, before anybody has asked for it."""
-        self._kinds.setdefault(kind, _Kind()).entries.setdefault(object_id, _Entry(_UNASKED))
+        self._kinds.setdefault(kind, _Kind()).entry(object_id, _UNASKED)
 
     def forget(self, kind: str, object_id: str) -> None:
         """Read the object no more."""
@@ -130,22 +178,13 @@ class Observations:
     async def _search_with_others(self, kind: str, known: _Kind, object_id: str) -> None:
         """Read this object and those that join it; nothing for a lone one, a GET does it as well."""
         started = self._clock()
-        in_haste = known.entries[object_id].max_age == 0
-        others = (
-            (entry.read_at, id_)
-            for id_, entry in known.entries.items()
-            if id_ != object_id and entry.joins(started, in_haste=in_haste)
-        )
-        ids = [object_id, *(id_ for _, id_ in heapq.nsmallest(PAGE - 1, others))]
-        if len(ids) == 1:
-            return
+        ids = known.take_page(object_id, now=started)
         try:
-            hits = await self._search(kind, ids)
+            if len(ids) > 1:
+                known.store(await self._search(kind, ids), ids, began=started)
         except MLError as error:
             known.failure, known.failed_at = error, self._clock()
             raise
-        for id_ in ids:
-            if (entry := known.entries.get(id_)) is not None:
-                entry.searched_at = started
-                if (hit := hits.get(id_)) is not None:
-                    entry.store(hit, read_at=started)
+        finally:
+            for id_ in ids:
+                known.plan(id_)
