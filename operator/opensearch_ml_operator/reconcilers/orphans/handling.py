@@ -74,7 +74,7 @@ class Orphans:
             return {}
         memory.due, memory.done = now + INTERVAL, asked
         try:
-            proven = await search(self._ports, client, session.snapshot)
+            proven = await search(self._ports, client, session.snapshot, asked=bool(asked))
             condemned = {*re.findall(r"[A-Za-z0-9_-]+", asked), *self._expired(session, proven)}
             left = await self._delete(session, client, proven.orphans, condemned)
         except OperatorError:

@@ -57,14 +57,16 @@ class Search:
     """The ids of all that carries the connection's mark, and the uids in its markers."""
 
 
-async def search(ports: Ports, client: MLCommons, connection: Snapshot) -> Search:
-    """Look for the orphans of a connection.
+async def search(ports: Ports, client: MLCommons, connection: Snapshot, *, asked: bool) -> Search:
+    """Look for the orphans of a connection; if a person has `asked`, believe nothing that we only remember.
 
     Raises OperatorError when anything could not be read: then nothing is proven.
     """
     marked = [(kind, hit) for kind in _KINDS for hit in await client.search_imprint(kind)]
     marks = frozenset(mark for _, hit in marked for mark in (hit.id, *_uids(hit)))
-    old = _without_known(ports, [(kind, hit) for kind, hit in marked if _is_old(ports, hit)])
+    old = [(kind, hit) for kind, hit in marked if _is_old(ports, hit)]
+    if not asked:
+        old = _without_known(ports, old)
     if old:
         # Read after the search: whoever is not in these lists was not there when the object was seen.
         old = await _ownerless(ports, old, connection.key.namespace)
@@ -82,7 +84,10 @@ async def search(ports: Ports, client: MLCommons, connection: Snapshot) -> Searc
 
 
 def _without_known(ports: Ports, marked: list[tuple[Kind, Hit]]) -> list[tuple[Kind, Hit]]:
-    """Leave out what belongs to a resource that we know of: of thousands nothing is left to be proven."""
+    """Leave out what belongs to a resource that we know of: of thousands nothing is left to be proven.
+
+    Of one that is a ghost it comes to light when that is found out.
+    """
     known = {each.uid.replace("-", "") for kind in _OWNERS for each in ports.catalog.all(kind)}
     return [(kind, hit) for kind, hit in marked if known.isdisjoint(_uids(hit))]
 

@@ -127,6 +127,9 @@ async def test_when_the_owner_of_each_is_known_nobody_is_listed(
     orphaned.put("connector", LIVING, Role.CONNECTOR)
     assert await orphaned.searched() == []
     assert listed == []
+    orphaned.ask("look at all of them")
+    await orphaned.look()
+    assert listed
 
 
 async def test_what_is_young_is_left_alone(orphaned: World) -> None:
