@@ -92,7 +92,7 @@ class MLCommonsClient:
 
     async def get_connector(self, connector_id: str) -> Hit | None:
         """Read a connector, never with its credential; None when the server says that there is none."""
-        return await get(self._transport, self._identity, "connector", connector_id)
+        return await self._get("connector", connector_id)
 
     async def update_connector(self, connector_id: str, body: Mapping[str, Any]) -> None:
         """Change a connector in place; IN_USE while a model that is loaded uses it, or seems to.
@@ -118,7 +118,7 @@ class MLCommonsClient:
 
     async def get_group(self, group_id: str) -> Hit | None:
         """Read a model group; None when the server says that there is none."""
-        return await get(self._transport, self._identity, "group", group_id)
+        return await self._get("group", group_id)
 
     async def update_group(self, group_id: str, body: Mapping[str, Any]) -> None:
         """Change a model group in place; an empty description is ignored by the server."""
@@ -140,7 +140,7 @@ class MLCommonsClient:
 
     async def get_model(self, model_id: str) -> Hit | None:
         """Read a model; None when the server says that there is none."""
-        return await get(self._transport, self._identity, "model", model_id)
+        return await self._get("model", model_id)
 
     async def update_model(self, model_id: str, body: Mapping[str, Any]) -> None:
         """Change a model in place; the server does not check that a new `connector_id` exists."""
@@ -258,6 +258,12 @@ class MLCommonsClient:
         with self._writing(kind, object_id):
             path = COLLECTIONS[kind].item(object_id)
             await self._transport.call(operation, "PUT", path, self._imprint.add(body))
+
+    async def _get(self, kind: str, object_id: str) -> Hit | None:
+        hit = await get(self._transport, self._identity, kind, object_id)
+        if hit is None:
+            self._observations.forget(kind, object_id)
+        return hit
 
     async def _delete(self, kind: str, object_id: str, operation: Operation) -> None:
         with self._writing(kind, object_id):

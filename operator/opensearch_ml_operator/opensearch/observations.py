@@ -50,9 +50,10 @@ class _Entry:
     def due(self) -> float:
         """From when on a search that is made anyway reads this object too.
 
-        Not at once: when many ask one after the other, each would read all anew.
+        Not at once: when many ask one after the other, each would read all anew. What was not found has had
+        its turn too: a page of what is not there any more would leave no room for the others.
         """
-        return max(self.read_at + self.max_age / 4, self.written_at + SETTLE_SECONDS)
+        return max(max(self.read_at, self.searched_at) + self.max_age / 4, self.written_at + SETTLE_SECONDS)
 
     def known(self, *, since: float) -> bool:
         return self.hit is not None and self.read_at >= since

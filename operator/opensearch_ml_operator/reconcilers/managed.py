@@ -152,24 +152,17 @@ class Remover:
 
     def __init__(
         self,
-        kind: str,
         *,
         get: Callable[[str], Awaitable[Hit | None]],
         delete: Callable[[str], Awaitable[None]],
-        client: MLCommons,
     ) -> None:
-        self._kind = kind
         self._get = get
         self._delete = delete
-        self._client = client
 
     async def remove(self, object_id: str) -> bool:
         """Delete, then GET: only GET's 404 is proof (a DELETE answers 200, 404 or 500 for a missing one)."""
         await self._delete(object_id)
-        gone = await self._get(object_id) is None
-        if gone:
-            self._client.forget(self._kind, object_id)
-        return gone
+        return await self._get(object_id) is None
 
 
 def leave_gates(ports: Ports, snapshot: Snapshot, key: ObjectKey) -> None:

@@ -146,7 +146,7 @@ BUGS: Final[Mapping[str, Bug]] = {
         _bug(
             "the answer to a deletion is believed",
             _plan("delete"),
-            (_MANAGED, "gone = await self._get(object_id) is None", "gone = True"),
+            (_MANAGED, "return await self._get(object_id) is None", "return True"),
         ),
         _bug(
             "nobody searches before letting go",

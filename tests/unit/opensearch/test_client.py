@@ -262,6 +262,19 @@ async def test_own_writes_are_read_back_at_once_on_2_19() -> None:
         client.forget("group", groups[0])
 
 
+async def test_what_a_get_does_not_find_is_read_no_more() -> None:
+    server = FakeMLCommons()
+    async with connected(server) as client:
+        first, gone, other = [await client.create_group({"name": f"g{n}"}) for n in range(3)]
+        await client.delete_group(gone)
+        assert await client.get_group(gone) is None
+        server.requests.clear()
+        assert await client.observe("group", first, max_age=60) is not None
+        (search,) = server.requests
+        assert search.body is not None
+        assert set(search.body["query"]["ids"]["values"]) == {first, other}
+
+
 async def test_many_reads_at_once_are_few_requests() -> None:
     server = FakeMLCommons()
     async with connected(server) as client:

@@ -178,6 +178,19 @@ async def test_what_is_expected_is_read_with_the_first_who_asks(server: Server) 
     assert server.gets == []
 
 
+async def test_what_is_not_there_does_not_keep_others_out(server: Server) -> None:
+    for number in range(2 * PAGE):
+        server.observations.expect(MODEL, f"gone{number}")
+    ids = [f"m{number}" for number in range(PAGE // 2)]
+    await server.remember(*ids)
+    for _ in range(3):
+        server.searches.clear()
+        server.now += 61
+        for object_id in ids:
+            await server.observe(object_id)
+        assert len(server.searches) <= 4
+
+
 async def test_who_asks_at_the_same_time_shares_the_request(server: Server) -> None:
     await server.remember("a", "b", "c")
     server.now += 61

@@ -150,9 +150,7 @@ def _is_worth_another_try(connector_id: str) -> bool:
 
 def remover(client: MLCommons) -> managed.Remover:
     """Return what deletes a connector and proves it."""
-    return managed.Remover(
-        "connector", get=client.get_connector, delete=client.delete_connector, client=client
-    )
+    return managed.Remover(get=client.get_connector, delete=client.delete_connector)
 
 
 def rest(session: Session[MLConnectorStatus], wanted: Wanted) -> Outcome:

@@ -286,7 +286,7 @@ class Trials:
             group_id = left.id if left is not None else None
         if group_id is None:
             return None
-        remover = managed.Remover("group", get=client.get_group, delete=client.delete_group, client=client)
+        remover = managed.Remover(get=client.get_group, delete=client.delete_group)
         return None if await remover.remove(group_id) else Outcome(requeue_after=managed.DELETE_POLL)
 
     def _sent_at(self, uid: str) -> float:

@@ -191,7 +191,7 @@ class GroupReconciler:
         if isinstance(settled, Outcome):
             return settled
         id_ = session.status.id or (settled.id if settled else None)
-        remover = managed.Remover("group", get=client.get_group, delete=client.delete_group, client=client)
+        remover = managed.Remover(get=client.get_group, delete=client.delete_group)
         if id_ is not None and not await remover.remove(id_):
             return Outcome(requeue_after=managed.DELETE_POLL)
         while left := await managed.absent(session, client, role=Role.GROUP, revision=bodies.REVISION):

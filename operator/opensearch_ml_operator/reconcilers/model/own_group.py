@@ -15,7 +15,7 @@ from .target import Target
 
 async def remove(session: Session[RemoteModelStatus], client: MLCommons, group_id: str) -> Outcome | None:
     """Delete the group; None when its absence is proven. Raises MLError, IN_USE when models are in it."""
-    remover = managed.Remover("group", get=client.get_group, delete=client.delete_group, client=client)
+    remover = managed.Remover(get=client.get_group, delete=client.delete_group)
     if not await remover.remove(group_id):
         return Outcome(requeue_after=managed.DELETE_POLL)
     left = await managed.absent(session, client, role=Role.GROUP, revision=bodies.REVISION)

@@ -129,7 +129,7 @@ class ModelRemoval:
 
 
 def _remover(client: MLCommons) -> managed.Remover:
-    return managed.Remover("model", get=client.get_model, delete=client.delete_model, client=client)
+    return managed.Remover(get=client.get_model, delete=client.delete_model)
 
 
 async def is_loaded(client: MLCommons, model_id: str) -> bool:
