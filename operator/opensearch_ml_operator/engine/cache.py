@@ -33,6 +33,8 @@ class Cache:
     def __init__(self) -> None:
         self._snapshots: dict[str, dict[ObjectKey, Snapshot]] = {}
         self._labels: dict[str, Mapping[str, str]] = {}
+        self.labels_version = 0
+        """Grows with every change of the labels of a namespace."""
 
     def get(self, key: ObjectKey) -> Snapshot | None:
         """Return the newest snapshot, or None when the object is unknown."""
@@ -81,6 +83,7 @@ class Cache:
         """Keep the labels of a namespace, None for one that is gone; say whether they are news."""
         if labels == self.labels(namespace):
             return False
+        self.labels_version += 1
         if labels is None:
             del self._labels[namespace]
         else:

@@ -29,6 +29,11 @@ class KnownObjects:
         """Return the objects whose spec refers to this one."""
         return self.links.dependents(key)
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """What is another one after a change of who refers to whom, or of a namespace's labels."""
+        return self.links.version, self.cache.labels_version
+
     def labels(self, namespace: str) -> Mapping[str, str] | None:
         """Return the labels of a namespace, or None when they are not known."""
         return self.cache.labels(namespace)

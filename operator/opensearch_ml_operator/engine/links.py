@@ -15,6 +15,8 @@ class Links:
     def __init__(self) -> None:
         self._references: dict[ObjectKey, tuple[ObjectKey, ...]] = {}
         self._dependents: dict[ObjectKey, dict[ObjectKey, None]] = {}
+        self.version = 0
+        """Grows whenever somebody begins or ends to refer to something."""
 
     def replace(self, key: ObjectKey, references: tuple[ObjectKey, ...]) -> None:
         """Set what the object refers to; costs nothing when that has not changed."""
@@ -23,12 +25,14 @@ class Links:
         self.remove(key)
         if references:
             self._references[key] = references
+        self.version += len(references)
         for reference in references:
             self._dependents.setdefault(reference, {})[key] = None
 
     def remove(self, key: ObjectKey) -> None:
         """Forget what the object refers to; those that refer to it stay."""
         for reference in self._references.pop(key, ()):
+            self.version += 1
             dependents = self._dependents[reference]
             del dependents[key]
             if not dependents:

@@ -362,5 +362,9 @@ class Catalog(Protocol):
     def dependents(self, key: ObjectKey) -> tuple[ObjectKey, ...]:
         """Return the objects whose spec refers to this one."""
 
+    @property
+    def version(self) -> object:
+        """What is another one after a change of who refers to whom, or of a namespace's labels."""
+
     def labels(self, namespace: str) -> Mapping[str, str] | None:
         """Return the labels of a namespace as they are now, or None when they are not known."""

@@ -37,6 +37,26 @@ def test_replacing_drops_the_old_references() -> None:
     assert links.references(MODEL_A) == ()
 
 
+def test_the_version_tells_of_every_change_and_of_nothing_else() -> None:
+    links, cache = Links(), Cache()
+    known = KnownObjects(cache, links)
+    seen = [known.version]
+    for change in (
+        lambda: links.replace(MODEL_A, (CONNECTOR,)),
+        lambda: links.replace(MODEL_A, (CONNECTOR, CONNECTION)),
+        lambda: links.replace(MODEL_A, ()),
+        lambda: links.replace(MODEL_B, (CONNECTOR,)),
+        lambda: links.remove(MODEL_B),
+        lambda: cache.label("team", {"a": "b"}),
+        lambda: cache.label("team", None),
+    ):
+        change()
+        assert known.version not in seen
+        seen.append(known.version)
+        change()
+        assert known.version == seen[-1]
+
+
 def test_removing_an_object_leaves_those_that_refer_to_it() -> None:
     links = Links()
     links.replace(MODEL_A, (CONNECTOR,))

@@ -65,6 +65,8 @@ class ConnectionReconciler:
     ) -> None:
         self._ports = ports
         self._orphans = Orphans(ports, deleted=orphan_deleted)
+        self._counted: dict[str, tuple[object, ConnectionUsers]] = {}
+        """By uid: how many use it, and what that was counted by. With thousands it takes its time."""
 
     async def reconcile(self, snapshot: Snapshot) -> Outcome:
         """Check the connection and show what was found."""
@@ -80,6 +82,7 @@ class ConnectionReconciler:
         if not references.users(self._ports, snapshot.key):
             await self._ports.pool.drop(snapshot.key)
             self._orphans.forget(snapshot.uid)
+            self._counted.pop(snapshot.uid, None)
             return Outcome(finalized=True)
         live = await managed.live(self._ports, snapshot)
         if live is None:
@@ -220,12 +223,17 @@ class ConnectionReconciler:
         return _Checked(true(ConditionType.REACHABLE, f"{info.distribution} {info.version}"), info)
 
     def _users(self, snapshot: Snapshot) -> ConnectionUsers:
-        kinds = [key.kind for key in self._all_users(snapshot.key)]
-        return ConnectionUsers(
-            connectors=kinds.count(references.CONNECTOR),
-            models=kinds.count(references.MODEL),
-            groups=kinds.count(references.GROUP),
-        )
+        version = self._ports.catalog.version, snapshot.resource_version
+        counted = self._counted.get(snapshot.uid)
+        if counted is None or counted[0] != version:
+            kinds = [key.kind for key in self._all_users(snapshot.key)]
+            users = ConnectionUsers(
+                connectors=kinds.count(references.CONNECTOR),
+                models=kinds.count(references.MODEL),
+                groups=kinds.count(references.GROUP),
+            )
+            counted = self._counted[snapshot.uid] = version, users
+        return counted[1]
 
     def _warn(self, session: Session[OpenSearchConnectionStatus]) -> None:
         """Say it once for each version of the spec, not at every look."""
