@@ -97,7 +97,8 @@ class _Kind:
         Who wants to know how things are at this moment, and does not want to wait, gets those alone that are
         past half of their own age limit.
         """
-        in_haste = self.entries[asked].max_age == 0
+        asking = self.entries.get(asked)  # it may have been forgotten while it waited
+        in_haste = asking is not None and asking.max_age == 0
         ids = {asked: None}  # in their order
         later: list[tuple[float, str]] = []
         while self.turns and self.turns[0][0] < now and len(ids) + len(later) < PAGE:

@@ -169,6 +169,20 @@ async def test_what_has_just_been_read_is_not_read_by_the_next_who_asks(server: 
     assert server.gets == list("cdef")
 
 
+async def test_who_is_forgotten_while_it_waits_is_answered_all_the_same(server: Server) -> None:
+    await server.remember("a", "b", "c")
+    server.now += 61
+    server.open.clear()
+    first = asyncio.create_task(server.observe("a"))
+    await asyncio.sleep(0)
+    late = asyncio.create_task(server.observe("c", 0))
+    await asyncio.sleep(0)
+    server.observations.forget(MODEL, "c")
+    server.now += 1
+    server.open.set()
+    assert (await first, await late) == (0, 0)
+
+
 async def test_what_is_expected_is_read_with_the_first_who_asks(server: Server) -> None:
     server.documents |= {"a": 1, "b": 2, "c": 3}
     for name in "abc":
