@@ -136,6 +136,15 @@ async def test_a_restart_reads_many_at_once(stage: Stage) -> None:
     assert sum(sent(world).values()) < 12, sent(world)
 
 
+async def test_gates_are_those_of_connections_alone(world: Scene) -> None:
+    world.connection()
+    world.model()  # it would learn from its connector which connection it is to use
+    await eventually(lambda: world.status(MODELS, "model").get("conditions"), seconds=20)
+    lines = world.operator.metrics.scrape()().decode().splitlines()
+    gates = [line for line in lines if line.startswith("opensearch_ml_gate_limit{")]
+    assert not [line for line in gates if 'connection=""' in line]
+
+
 async def test_deleting_costs_one_write_each(world: Scene) -> None:
     world.everything()
     await world.ready()

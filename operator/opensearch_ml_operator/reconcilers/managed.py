@@ -167,6 +167,8 @@ class Remover:
 
 def leave_gates(ports: Ports, snapshot: Snapshot, key: ObjectKey) -> None:
     """Give up the places in all gates of a connection: the object waits for something else, or is going."""
+    if not key.name:  # it has never known which connection it is to use
+        return
     names: tuple[GateName, ...] = ("group", "register", "deploy", "probe")
     for name in names:
         ports.pool.gate(key, name).leave(snapshot.key)
