@@ -3,66 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from opensearch_ml_operator.errors import MLCode, MLError
-from opensearch_ml_operator.opensearch.observations import PAGE, SETTLE_SECONDS, Observations
-from opensearch_ml_operator.reconcilers.ports import Hit
-
-MODEL = "model"
-
-
-class Server:
-    """Documents that count how often they have been changed; a clock; requests that can be held."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.documents: dict[str, int] = {}
-        self.unsearchable: set[str] = set()
-        self.searches: list[tuple[str, ...]] = []
-        self.gets: list[str] = []
-        self.failure: MLError | None = None
-        self.open = asyncio.Event()
-        self.open.set()
-        self.observations = Observations(search=self.search, get=self.get, clock=lambda: self.now)
-
-    async def search(self, kind: str, ids: Sequence[str]) -> Mapping[str, Hit]:
-        assert kind == MODEL
-        self.searches.append(tuple(ids))
-        found = {i: Hit(i, {"n": self.documents[i]}) for i in ids if i in self.documents}
-        await self.open.wait()
-        if self.failure is not None:
-            raise self.failure
-        return {i: hit for i, hit in found.items() if i not in self.unsearchable}
-
-    async def get(self, kind: str, object_id: str) -> Hit | None:
-        assert kind == MODEL
-        self.gets.append(object_id)
-        await self.open.wait()
-        if self.failure is not None:
-            raise self.failure
-        return Hit(object_id, {"n": self.documents[object_id]}) if object_id in self.documents else None
-
-    async def observe(self, object_id: str, max_age: float = 60.0) -> int | None:
-        hit = await self.observations.observe(MODEL, object_id, max_age=max_age)
-        return hit.source["n"] if hit is not None else None
-
-    async def remember(self, *ids: str) -> None:
-        """Ask for each, and forget what that has cost."""
-        for object_id in ids:
-            self.documents[object_id] = 0
-            await self.observe(object_id)
-        self.searches.clear()
-        self.gets.clear()
-
-    @property
-    def requests(self) -> int:
-        return len(self.searches) + len(self.gets)
+from opensearch_ml_operator.opensearch.observations import PAGE, SETTLE_SECONDS
+from unit.opensearch.observed import MODEL, Server
 
 
 @pytest.fixture
@@ -359,56 +305,3 @@ async def test_new_objects_are_read_together_before_anybody_has_asked_for_them()
     assert [await server.observe(f"m{number}") for number in range(20)] == list(range(20))
     assert len(server.searches) == 1
     assert server.gets == []
-
-
-NAMES = "abcdef"
-acts = st.lists(
-    st.tuples(
-        st.sampled_from(("expect", "observe", "hurry", "invalidate", "forget", "delete", "fail", "wait")),
-        st.sampled_from(NAMES),
-        st.sampled_from((1.0, 10.0, 40.0)),
-    ),
-    max_size=25,
-)
-
-
-@given(acts)
-def test_whatever_has_happened_nobody_is_left_out_for_ever(history: list[tuple[str, str, float]]) -> None:
-    async def check() -> None:
-        server = Server()
-        server.documents = dict.fromkeys(NAMES, 0)
-        expected: set[str] = set()
-        for act, name, seconds in history:
-            await _act(server, expected, act, name, seconds)
-        server.failure = None
-        server.now += 1000
-        server.searches.clear()
-        await server.observe("one more")
-        found = {id_ for ids in server.searches for id_ in ids}
-        assert found - {"one more"} == expected
-        assert all(len(ids) == len(set(ids)) for ids in server.searches)
-
-    asyncio.run(check())
-
-
-async def _act(server: Server, expected: set[str], act: str, name: str, seconds: float) -> None:
-    match act:
-        case "expect":
-            server.observations.expect(MODEL, name)
-            expected.add(name)
-        case "observe" | "hurry":
-            expected.add(name)
-            with contextlib.suppress(MLError):
-                if await server.observe(name, 0 if act == "hurry" else 4 * seconds) is None:
-                    expected.discard(name)
-        case "invalidate":
-            server.observations.invalidate(MODEL, name)
-        case "forget":
-            server.observations.forget(MODEL, name)
-            expected.discard(name)
-        case "delete":
-            server.documents.pop(name, None)
-        case "fail":
-            server.failure = MLError(MLCode.AMBIGUOUS, "away") if server.failure is None else None
-        case _:
-            server.now += seconds
