@@ -40,8 +40,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True  # the Lease elects; kopf's peering trusts wall clocks
     settings.scanning.disabled = True  # the kinds are fixed, and checked at start
     settings.posting.enabled = False  # Events are ours, on transitions
-    # A page of a list is one burst, and all else waits: with 500, and 30,000 objects, the Lease was lost.
-    settings.watching.chunk_size = 50
+    settings.watching.chunk_size = 50  # memory, and latency: a page of a list is one burst
     settings.watching.server_timeout = 600
     settings.watching.connect_timeout = 5
     settings.networking.connect_timeout = 5
