@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from .constants import ConditionType, Reason
 from .exposition import labels
 from .models.snapshot import Snapshot
 from .reconcilers.records import moment
-
-_CONNECTIONS: Final = frozenset({"OpenSearchConnection", "ClusterOpenSearchConnection"})
-_MODEL: Final = "RemoteModel"
+from .reconcilers.references import CONNECTIONS, MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Facts:
         state, reason = intern(_text(ready, "status") or "Unknown"), intern(_text(ready, "reason"))
         info = {"connection": _connection(plain), "external_id": _text(plain.status, "id")}
         asked = moment(snapshot.deleted) if snapshot.deleting else None
-        model = snapshot.key.kind == _MODEL
+        model = snapshot.key.kind == MODEL
         return cls(
             version=snapshot.resource_version,
             ready=state,
@@ -70,7 +68,7 @@ class Facts:
             unresolved=_waits_for_create(conditions),
             deleted=asked.timestamp() if asked is not None else None,
             suspended=plain.spec.get("suspend") is True,
-            connection=_connection_facts(plain) if snapshot.key.kind in _CONNECTIONS else None,
+            connection=_connection_facts(plain) if snapshot.key.kind in CONNECTIONS else None,
             tasks=tuple(intern(_text(task, "type")) for task in tasks_of(plain) if not task.get("finishedAt"))
             if model
             else (),

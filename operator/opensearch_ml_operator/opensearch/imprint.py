@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-_MARKER: Final = re.compile(r"\bk8sml[0-9a-f]{32}[a-z]r\d+\b")
-_ANY: Final = re.compile(r" ?\bk8smlin[0-9a-f]{32}\b")
+from ..constants import MARKER
+
+_MARKER: Final = re.compile(rf"\b{MARKER}[0-9a-f]{{32}}[a-z]r\d+\b")
+_ANY: Final = re.compile(rf" ?\b{MARKER}in[0-9a-f]{{32}}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,6 @@ class Imprint:
 def without(source: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a document without the mark, whosever it is: it may be an earlier connection's."""
     text = source.get("description")
-    if not isinstance(text, str) or "k8smlin" not in text:
+    if not isinstance(text, str) or f"{MARKER}in" not in text:
         return source
     return {**source, "description": _ANY.sub("", text)}

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ..constants import ConditionType, Reason
+from ..constants import MARKER, ConditionType, Reason
 from ..models.common import Adopt, LifecycleSpec, ManagedStatus
 from ..models.snapshot import Snapshot
 from . import references
@@ -27,7 +27,7 @@ from .session import Ports, Session
 
 RETRY: Final = 30.0
 """Seconds between looks for something that cannot be adopted yet."""
-_MARKER: Final = re.compile(r" ?\bk8sml([0-9a-f]{32})[a-z]r[0-9]+\b( [0-9a-f]{16}\b)?")
+_MARKER: Final = re.compile(rf" ?\b{MARKER}([0-9a-f]{{32}})[a-z]r[0-9]+\b( [0-9a-f]{{16}}\b)?")
 
 
 async def adopt(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from ...constants import MARKER
 from ...errors import ObjectGoneError
 from ...models.snapshot import Snapshot
 from .. import references, retention
@@ -20,7 +21,7 @@ from ..session import Ports
 
 GRACE: Final = 3600.0
 """Seconds for which nothing is an orphan: longer than a create can be late, or a status lost."""
-_MARKER: Final = re.compile(r"k8sml([0-9a-f]{32})[a-z]r[0-9]+")
+_MARKER: Final = re.compile(rf"{MARKER}([0-9a-f]{{32}})[a-z]r[0-9]+")
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]+")
 _OWNERS: Final = (references.MODEL, references.CONNECTOR, references.GROUP, references.SETTINGS)
 
