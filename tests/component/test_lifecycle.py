@@ -14,6 +14,12 @@ from .conftest import Stage
 
 SET = (CONNECTORS, GROUPS, MODELS)
 HEALTH = {"get-info", "get-settings", "unknown"}
+# Asked for each object on its own when it is deleted: its end is proven, not supposed.
+OF_ONE_DELETION = {
+    "update-model",
+    "undeploy-model",
+    *(f"{verb}-{kind}" for verb in ("delete", "get") for kind in ("model", "connector", "group")),
+}
 
 
 def sent(world: Scene) -> Counter[str]:
@@ -173,8 +179,12 @@ async def test_deleting_many_costs_few_requests_each(stage: Stage) -> None:
     await world.gone(seconds=60)
     assert world.nothing_left
     # Auto-deploy off, undeploy, and for each of three objects DELETE and the GET that proves it: eight.
-    # Markers, what the nodes hold and the state of the models are asked for many at once.
-    assert sum(sent(world).values()) <= 10 * sets, sent(world)
+    asked = sent(world)
+    own = sum(asked[kind] for kind in OF_ONE_DELETION)
+    assert 8 * sets <= own <= 9 * sets, asked
+    # Markers, what the nodes hold and the state of the models are asked for many at once. How many at once is
+    # the machine's: the slower it is, the further apart they ask. One question for each would be ``sets`` of a kind.
+    assert all(count < sets for kind, count in asked.items() if kind not in OF_ONE_DELETION), asked
 
 
 @pytest.mark.exhaustive
