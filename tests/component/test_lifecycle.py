@@ -183,7 +183,7 @@ async def test_deleting_many_costs_few_requests_each(stage: Stage) -> None:
     own = sum(asked[kind] for kind in OF_ONE_DELETION)
     assert 8 * sets <= own <= 9 * sets, asked
     # Markers, what the nodes hold and the state of the models are asked for many at once. How many at once is
-    # the machine's: the slower it is, the further apart they ask. One question for each would be ``sets`` of a kind.
+    # the machine's: the slower it is, the further apart they ask. One each would be ``sets`` of a kind.
     assert all(count < sets for kind, count in asked.items() if kind not in OF_ONE_DELETION), asked
 
 
