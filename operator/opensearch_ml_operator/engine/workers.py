@@ -139,6 +139,9 @@ class Workers:
             finally:
                 self._queue.done(key)
                 self._beat = self._clock()
+            # A run that finds nothing to do awaits nothing. Thousands of them must not be one step of the
+            # event loop: the Lease, the probes and the watches would wait for the last.
+            await asyncio.sleep(0)
 
     async def _process(self, key: ObjectKey) -> None:
         snapshot = self._cache.get(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 
@@ -64,6 +65,19 @@ async def test_the_steps_of_work_under_way_go_before_resyncs() -> None:
     async with rig:
         await asyncio.sleep(5)
     assert models.names[:3] == ["new", "settled-0", "new"]
+
+
+async def test_between_two_runs_that_await_nothing_everybody_else_has_a_turn() -> None:
+    models = FakeReconciler(DONE)
+    rig = Rig(models, workers=3)
+    for number in range(60):
+        rig.controller.observe("ADDED", snapshot(f"set-{number}"))
+    runs = [0]
+    async with rig:
+        while runs[-1] < 60:
+            await asyncio.sleep(0)
+            runs.append(len(models.names))
+    assert max(after - before for before, after in itertools.pairwise(runs)) <= 3
 
 
 async def test_a_failure_shown_in_the_status_is_retried_with_growing_delays() -> None:
