@@ -78,15 +78,15 @@ class Controller:
             self._finalizations.gone(snapshot.uid)
             return
         change = self._learn(snapshot)
+        if change is None:
+            return
         if event_type is None:
-            # Events may have been missed before a listing, so what looks unchanged is compared as well.
-            known = self._cache.get(snapshot.key)
-            if known is not None and known.uid == snapshot.uid:
-                priority = _priority_when_listed(known)
-                self._queue.add(snapshot.key, priority)
-                if priority is Priority.RESYNC:
-                    self._cache.pack(snapshot.key)
-        elif change is not None and _wants_run(change):
+            # Events may have been missed before a listing, so another version is compared.
+            priority = _priority_when_listed(snapshot)
+            self._queue.add(snapshot.key, priority)
+            if priority is Priority.RESYNC:
+                self._cache.pack(snapshot.key)
+        elif _wants_run(change):
             self._queue.add(snapshot.key)
 
     def label(self, namespace: str, labels: Mapping[str, str] | None) -> None:

@@ -102,12 +102,20 @@ async def test_a_change_first_seen_in_the_answer_to_a_write_is_reconciled() -> N
         assert [seen.generation for seen in rig.models.reconciled] == [1, 2]
 
 
-async def test_a_listing_reconciles_even_what_has_not_changed() -> None:
+async def test_a_listing_reconciles_every_version_that_was_not_heard_of() -> None:
     async with start() as rig:
-        for _ in range(2):
-            rig.controller.observe(None, snapshot())
+        for version in (1, 2):
+            rig.controller.observe(None, snapshot(version=version))
             await rig.settle()
         assert rig.models.names == ["one", "one"]
+
+
+async def test_of_what_a_listing_shows_as_it_is_known_nothing_was_missed() -> None:
+    async with start() as rig:
+        for version in (2, 2, 1):
+            rig.controller.observe(None, snapshot(version=version))
+            await rig.settle()
+        assert rig.models.names == ["one"]
 
 
 async def test_of_a_listing_the_unfinished_objects_go_first() -> None:
