@@ -181,11 +181,16 @@ async def _hear_of_all(settings: Settings, operator: Operator) -> None:
     """
     if not settings.namespaces:
         await _hear_of_labels(operator)
+    async with asyncio.TaskGroup() as group:
+        for kind in _watched(settings):
+            for namespace in settings.namespaces or ("",):
+                group.create_task(_hear_of(kind.kind, namespace, operator))
+
+
+async def _hear_of(kind: str, namespace: str, operator: Operator) -> None:
+    """Read all objects of a kind in a namespace, however often it takes."""
     store = KubeStatusStore(operator.kube, PLURALS)
-    places = settings.namespaces or ("",)
-    unread = [(kind.kind, namespace) for kind in _watched(settings) for namespace in places]
-    while unread:
-        kind, namespace = unread[0]
+    while True:
         try:
             async for snapshot in store.each(kind, namespace):
                 operator.controller.observe(None, snapshot)
@@ -196,7 +201,7 @@ async def _hear_of_all(settings: Settings, operator: Operator) -> None:
             log.warning("Cannot list %s: %s", PLURALS[kind], error)
             await asyncio.sleep(CRD_INTERVAL)
             continue
-        del unread[0]
+        return
 
 
 async def _hear_of_labels(operator: Operator) -> None:

@@ -40,7 +40,8 @@ def build_settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True  # the Lease elects; kopf's peering trusts wall clocks
     settings.scanning.disabled = True  # the kinds are fixed, and checked at start
     settings.posting.enabled = False  # Events are ours, on transitions
-    settings.watching.chunk_size = 50  # memory, and latency: a page of a list is one burst
+    # Memory. Not less: the API server reads each page but the first from etcd, whatever its size.
+    settings.watching.chunk_size = 500
     settings.watching.server_timeout = 600
     settings.watching.connect_timeout = 5
     settings.networking.connect_timeout = 5

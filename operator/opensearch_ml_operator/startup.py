@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -19,6 +20,10 @@ from .logs import Redactor, set_up
 
 log = logging.getLogger(__name__)
 
+GARBAGE = 20_000, 10, 10
+"""When the garbage collector looks for cycles. By default it does after each 700 new objects, which with
+thousands of resources were a sixth of all the processor time: nearly nothing here is in a cycle."""
+
 
 def start() -> None:
     """Run the operator; the exit status is 1 when it could not go on, 2 when a setting is wrong."""
@@ -32,6 +37,7 @@ def start() -> None:
     redactor = Redactor()
     set_up(redactor, level=settings.log_level, style=settings.log_format)
     log.info("opensearch-ml-operator %s", __version__)
+    gc.set_threshold(*GARBAGE)
     try:
         uvloop.run(run(settings, os.environ, redactor))
     except Exception as error:
