@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
+from ..coalescing import Coalescer
 from ..reconcilers.ports import SecretData
 from .client import KubeClient
 from .targets import CONFIG_MAPS, SECRETS, Target
@@ -15,20 +17,35 @@ _METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
 
 
 class KubeSecretSource:
-    """Implements `SecretSource`: reads live, and keeps revisions alone. `clock` is monotonic, in seconds."""
+    """Implements `SecretSource`: reads live, and keeps revisions alone. `clock` is monotonic, in seconds.
+
+    Thousands of connectors may have one Secret. Who asks for it while it is being read gets the next reading,
+    together with all who do: it is still younger than the question.
+    """
 
     def __init__(self, client: KubeClient, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._clock = clock
         self._revisions: dict[tuple[str, str], tuple[float, str | None]] = {}
+        self._readings: WeakValueDictionary[tuple[str, str], Coalescer[None, SecretData | None]] = (
+            WeakValueDictionary()
+        )
+        """Kept by those who wait for them alone."""
 
     async def secret(self, namespace: str, name: str) -> SecretData | None:
         """Read a Secret; None when it does not exist.
 
         Raises KubernetesUnavailableError, KubernetesForbiddenError.
         """
-        body = await self._client.read(Target(SECRETS, namespace, name))
-        return None if body is None else SecretData(_revision(body), _decoded(body.get("data")))
+
+        async def read(_: Sequence[None]) -> SecretData | None:
+            body = await self._client.read(Target(SECRETS, namespace, name))
+            return None if body is None else SecretData(_revision(body), _decoded(body.get("data")))
+
+        reading = self._readings.get((namespace, name))
+        if reading is None:
+            reading = self._readings[namespace, name] = Coalescer(read)
+        return await reading.ask(None)
 
     async def revision(self, namespace: str, name: str, *, max_age: float) -> str | None:
         """Return the revision that a Secret had at most `max_age` seconds ago; None without the Secret.

@@ -12,10 +12,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
+from ..coalescing import Coalescer
 from ..errors import MLCode, MLError
 from ..reconcilers.ports import ClusterSettings, Hit, Mentions, Registered, ServerInfo
 from . import searches, server
-from .coalescing import Coalescer
 from .identity import ClusterIdentity
 from .imprint import Imprint, without
 from .mentions import FRESH, MentionReader

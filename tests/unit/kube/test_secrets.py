@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from opensearch_ml_operator.errors import KubernetesForbiddenError, KubernetesUnavailableError
 from opensearch_ml_operator.kube.client import KubeClient
 from opensearch_ml_operator.kube.secrets import KubeSecretSource
+from support.eventually import eventually
 from support.fake_kube import FakeKube, Fault
 from support.memory_clock import Clock
 
@@ -24,6 +26,26 @@ async def test_secret(source: KubeSecretSource, kube: FakeKube) -> None:
     assert secret is not None
     assert secret.data == {"a": b"\xff\x00"}
     assert kube.counts == {("get", "secrets", ""): 1}
+
+
+async def test_who_asks_for_a_secret_that_is_being_read_shares_the_next_reading(
+    source: KubeSecretSource, kube: FakeKube
+) -> None:
+    kube.create("secrets", {"metadata": {"name": "key"}, "stringData": {"a": "old"}})
+    kube.create("secrets", {"metadata": {"name": "other"}})
+    kube.fail(Fault(verb="get", resource="secrets", delay=0.1))
+    first = asyncio.create_task(source.secret("default", "key"))
+    await eventually(lambda: kube.counts["get", "secrets", ""] == 1)
+    kube.patch("secrets", "key", {"data": {"a": base64.b64encode(b"new").decode()}})
+    kube.reset_counts()
+    readings = await asyncio.gather(*(source.secret("default", "key") for _ in range(20)))
+    assert {each.data["a"] for each in readings if each is not None} == {b"new"}
+    assert len(readings) == 20
+    assert kube.counts["get", "secrets", ""] == 1
+    await first
+    assert await source.secret("default", "other") is not None
+    assert await source.secret("default", "key") == readings[0]
+    assert kube.counts["get", "secrets", ""] == 3
 
 
 async def test_config_map_of_text_and_bytes(source: KubeSecretSource, kube: FakeKube) -> None:

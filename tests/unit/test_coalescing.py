@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from opensearch_ml_operator.coalescing import Coalescer
 from opensearch_ml_operator.errors import MLCode, MLError
-from opensearch_ml_operator.opensearch.coalescing import Coalescer
 
 MOST = 3
 
