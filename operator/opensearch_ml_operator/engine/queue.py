@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from enum import IntEnum
@@ -100,15 +101,17 @@ class KeyedQueue:
         """Have the key processed after `delay`; of several wishes the earliest and most urgent count.
 
         The next run fulfils the wish, even when it was started earlier by something else. `spread` is the
-        part of the delay by which it is shortened or lengthened at random.
+        part of the delay by which it is shortened or lengthened at random; a resync comes on the whole second
+        after that, because of thousands it costs less to wake many at once.
         """
-        delay *= 1.0 + spread * (2.0 * self._random() - 1.0)
         if delay <= 0:
             self.add(key, priority)
             return
         if self._closed:
             return
-        due = self._clock() + delay
+        due = self._clock() + delay * (1.0 + spread * (2.0 * self._random() - 1.0))
+        if spread and priority is Priority.RESYNC:
+            due = math.ceil(due)
         planned = self._planned.get(key)
         if planned is not None:
             priority = min(priority, planned[1])
