@@ -223,19 +223,6 @@ def test_a_spread_shortens_or_lengthens_the_delay(clock: Clock, chance: float, d
     assert queue.take() == A
 
 
-def test_resyncs_are_woken_together_on_whole_seconds(clock: Clock) -> None:
-    queue = make_queue(clock, chance=0.5)
-    clock.now = 0.3
-    queue.add_after(A, 100.0, spread=0.2)
-    clock.now = 0.6
-    queue.add_after(B, 100.0, spread=0.2)
-    queue.add_after(C, 100.0, Priority.UNDER_WAY, spread=0.2)
-    clock.now = 100.9
-    assert [queue.take(), queue.take()] == [C, None]
-    clock.now = 101.0
-    assert [queue.take(), queue.take()] == [A, B]
-
-
 def test_retry_delays_double_up_to_a_minute(queue: KeyedQueue) -> None:
     assert [queue.retry(A) for _ in range(9)] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
