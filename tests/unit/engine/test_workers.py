@@ -51,8 +51,8 @@ async def test_an_object_comes_back_when_its_outcome_says_give_or_take_a_fifth(
 async def test_objects_that_began_one_after_the_other_come_back_together() -> None:
     async with start(FakeReconciler(Outcome(requeue_after=600.0))) as rig:
         for number in range(3):
-            rig.controller.observe("ADDED", snapshot(f"set-{number}"))
             await asyncio.sleep(0.2)
+            rig.controller.observe("ADDED", snapshot(f"set-{number}"))
         await asyncio.sleep(700)
     assert len(set(rig.models.times[:3])) == 3
     assert len({round(time, 3) for time in rig.models.times[3:6]}) == 1
