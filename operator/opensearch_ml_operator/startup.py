@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 GARBAGE = 20_000, 10, 10
 """When the garbage collector looks for cycles. By default it does after each 700 new objects, which with
-thousands of resources were a sixth of all the processor time: nearly nothing here is in a cycle."""
+thousands of resources was up to a fifth of the processor time: nearly nothing here is in a cycle."""
 
 
 def start() -> None:

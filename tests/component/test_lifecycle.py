@@ -185,6 +185,7 @@ async def test_deleting_many_costs_few_requests_each(stage: Stage) -> None:
     # Markers, what the nodes hold and the state of the models are asked for many at once. How many at once is
     # the machine's: the slower it is, the further apart they ask. One each would be ``sets`` of a kind.
     assert all(count < sets for kind, count in asked.items() if kind not in OF_ONE_DELETION), asked
+    assert asked.total() - own <= 4 * sets, asked
 
 
 @pytest.mark.exhaustive
